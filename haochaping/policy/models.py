@@ -1,0 +1,88 @@
+"""Rules, calendar and indicators as rows."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import F, Q
+
+
+class PolicyRule(models.Model):
+    """One loaded pack: holds for `region` (area-code prefix, "" = the nation) from `valid_from` until before `valid_to`.
+
+    A row is never edited but for `valid_to`, which is set once, when a newer pack takes over.
+    """
+
+    region = models.CharField("地区", max_length=12, blank=True)
+    pack = models.CharField("规则包", max_length=40)
+    valid_from = models.DateField("生效日期")
+    valid_to = models.DateField("失效日期", null=True)
+    body = models.JSONField("内容")
+    digest = models.BinaryField("摘要", max_length=32)  # SM3 of the canonical body
+    loaded_at = models.DateTimeField("装载时间")
+    loaded_by = models.CharField("装载人", max_length=80)
+
+    class Meta:
+        verbose_name = "评价规则"
+        verbose_name_plural = "评价规则"
+        constraints = [
+            models.UniqueConstraint(fields=["region", "valid_from"], name="policy_rule_region_from"),
+            models.UniqueConstraint(fields=["region"], condition=Q(valid_to=None), name="policy_rule_one_open"),
+            models.CheckConstraint(
+                condition=Q(valid_to=None) | Q(valid_to__gt=F("valid_from")), name="policy_rule_days"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pack} {self.region or '全国'} {self.valid_from}"
+
+
+class CalendarYear(models.Model):
+    """A year whose schedule is announced, beyond those that chinesecalendar knows."""
+
+    year = models.PositiveSmallIntegerField("年份", primary_key=True)
+    source = models.CharField("依据", max_length=200)
+    loaded_at = models.DateTimeField("装载时间")
+
+    class Meta:
+        verbose_name = "工作日历年度"
+        verbose_name_plural = "工作日历年度"
+
+
+class CalendarDay(models.Model):
+    """A day that differs from the plain rule: nationally (region ""), or in one region only."""
+
+    day = models.DateField("日期")
+    is_workday = models.BooleanField("上班")
+    name = models.CharField("名称", max_length=40, blank=True)
+    region = models.CharField("地区", max_length=12, blank=True)
+    source = models.CharField("依据", max_length=200)
+
+    class Meta:
+        verbose_name = "工作日历"
+        verbose_name_plural = "工作日历"
+        constraints = [models.UniqueConstraint(fields=["region", "day"], name="policy_calendar_region_day")]
+
+
+class Indicator(models.Model):
+    """评价指标 (normCode): a tag a rater may tick at one level. Retired ones stay, ratings of their day carry them."""
+
+    code = models.CharField("指标编码", max_length=20)
+    name = models.CharField("指标名称", max_length=80)
+    level = models.PositiveSmallIntegerField("所属等级")
+    is_core = models.BooleanField("核心指标")
+    is_active = models.BooleanField("在用")
+    region = models.CharField("地区", max_length=12, blank=True)  # "" = the nation; a local one is never sent upward
+    valid_from = models.DateField("生效日期")
+    valid_to = models.DateField("失效日期", null=True)
+    set_name = models.CharField("指标集", max_length=40)
+
+    class Meta:
+        verbose_name = "评价指标"
+        verbose_name_plural = "评价指标"
+        constraints = [
+            models.UniqueConstraint(fields=["region", "code", "valid_from"], name="policy_indicator_code_from"),
+            models.CheckConstraint(condition=Q(level__range=(1, 5)), name="policy_indicator_level"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.name}"

@@ -1,0 +1,263 @@
+"""The shape of a policy pack: its words and its figures. Pure, frozen; `rules.parse` makes one."""
+
+from __future__ import annotations
+
+from datetime import date  # noqa: TC003  msgspec reads the annotations
+from enum import StrEnum
+from functools import cached_property
+from typing import Literal
+
+import msgspec
+
+from haochaping.kit.workdays import Term
+
+LEVELS = (5, 4, 3, 2, 1)  # 5 = 非常满意; GB/T 39046 table A.8 counts the other way, importers say which
+WORST_GOOD = 3  # 差评 = the two lowest levels (国办发〔2019〕51号)
+ASPECTS = {
+    "item": "事项设立",
+    "platform": "应用上线",
+    "service": "办件服务",
+    "licence": "证照共享",
+    "delivery": "结果送达",
+}
+POINTS = {"acceptance": "受理", "issue": "出件"}
+CHANNELS = {
+    1: "电脑端", 2: "移动端", 3: "二维码", 4: "大厅评价器", 5: "自助终端", 6: "电话", 7: "短信", 8: "纸质评价表", 9: "其他",
+}  # fmt: skip
+APPEAL_KINDS = {"mistaken": "误评", "untrue": "不属实", "malicious": "恶意差评", "not_ours": "非本单位责任"}
+ROUTES = {"direct": "直接派发", "hotline": "经12345派发"}
+UNITS = {"workday": "个工作日", "day": "天", "hour": "小时"}
+
+
+class Severity(StrEnum):
+    """How hard a problem is to put right: decides the rectification and the answer limit."""
+
+    SIMPLE = "simple"  # 简单（可立行立改）
+    GENERAL = "general"  # 一般
+    COMPLEX = "complex"  # 复杂
+
+
+class Step(StrEnum):
+    """The clocks of an order. All but ANSWER run from the entry into a state; ANSWER runs from dispatch, never reset."""
+
+    ARBITRATE = "arbitrate"  # 裁定
+    SIGN = "sign"  # 签收
+    CONTACT = "contact"  # 联系评价人
+    VERIFY = "verify"  # 核实
+    RECTIFY = "rectify"  # 整改
+    REVIEW = "review"  # 审核
+    CALLBACK = "callback"  # 回访
+    APPEAL = "appeal"  # 申诉复核
+    ANSWER = "answer"  # 答复（总时限）
+
+
+STEP_NAMES = {
+    Step.ARBITRATE: "裁定", Step.SIGN: "签收", Step.CONTACT: "联系", Step.VERIFY: "核实", Step.RECTIFY: "整改",
+    Step.REVIEW: "审核", Step.CALLBACK: "回访", Step.APPEAL: "申诉复核", Step.ANSWER: "答复总时限",
+}  # fmt: skip
+SEVERITY_NAMES = {Severity.SIMPLE: "简单", Severity.GENERAL: "一般", Severity.COMPLEX: "复杂"}
+
+
+class Sourced(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A figure and where it comes from: `stated` = the named source states it; otherwise a neutral value of ours."""
+
+    source: str = ""
+    stated: bool = True
+    note: str = ""
+
+
+class Limit(Sourced, frozen=True, kw_only=True):
+    n: int
+    unit: Literal["workday", "day", "hour"]
+
+    @property
+    def term(self) -> Term:
+        return Term(self.n, self.unit)
+
+    def __str__(self) -> str:
+        return f"{self.n}{UNITS[self.unit]}"
+
+
+class BySeverity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    simple: Limit
+    general: Limit
+    complex: Limit
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    arbitrate: Limit
+    sign: Limit
+    contact: Limit
+    verify: Limit
+    rectify: BySeverity
+    review: Limit
+    callback: Limit
+    appeal: Limit
+    answer: BySeverity
+
+
+class Levels(Sourced, frozen=True, kw_only=True):
+    """Names and scores of the levels 1…5, in that order. The flag speaks of the scores; the names are national."""
+
+    names: tuple[str, str, str, str, str]
+    scores: tuple[int, int, int, int, int] | None = None
+
+
+class Indicators(Sourced, frozen=True, kw_only=True):
+    set: str
+
+
+class Coverage(Sourced, frozen=True, kw_only=True):
+    """What a place's pages ask about. The wire takes every aspect and point; no point = one rating of the whole service."""
+
+    aspects: tuple[str, ...]
+    points: tuple[str, ...] = ()
+
+
+class Channel(Sourced, frozen=True, kw_only=True):
+    pf: int
+    name: str
+
+
+class Supplement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """补评: until when after the service day a rating may be given, and how much later it may still arrive."""
+
+    within: Limit
+    late_arrival: Limit
+
+
+class Default(Sourced, frozen=True, kw_only=True):
+    """默认评价: what a lapse is worth where nobody rated in time. Never counted as a citizen's rating."""
+
+    enabled: bool
+    level: int | None = None
+    after: Limit | None = None
+    reported: bool = False  # sent to the national platform
+
+
+class Dispatch(Sourced, frozen=True, kw_only=True):
+    route: Literal["direct", "hotline"]
+    hotline: str = ""
+    joint_lead: str = ""  # who leads when several organs are concerned
+
+
+class Reason(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    code: str
+    name: str
+
+
+class Returns(Sourced, frozen=True, kw_only=True):
+    """退单: whether a unit may hand an order back to the arbiter. The clock is never reset by it."""
+
+    allowed: bool
+    times: int
+    reasons: tuple[Reason, ...] = ()
+
+
+class Appeal(Sourced, frozen=True, kw_only=True):
+    """申诉: `within` runs from dispatch; the rater may object to an upheld one `objections` times."""
+
+    within: Limit
+    objections: int
+    objection_within: Limit
+    kinds: tuple[str, ...]
+
+
+class Extension(Sourced, frozen=True, kw_only=True):
+    times: int
+    longest: Limit
+
+
+class Callback(Sourced, frozen=True, kw_only=True):
+    """回访: shares of orders called back (1.0 = all) and tries before `unreachable`."""
+
+    real_name: float
+    others: float
+    tries: int
+
+
+class Reopen(Sourced, frozen=True, kw_only=True):
+    times: int
+
+
+class Disclosure(Sourced, frozen=True, kw_only=True):
+    """公开: words only with the rater's consent; no ranking below `min_sample`, no figure below `k_anonymity`."""
+
+    public_ratings: bool
+    min_sample: int
+    mask: bool
+    texts: Literal["consent", "never"]
+    k_anonymity: int
+
+
+class Escalation(Sourced, frozen=True, kw_only=True):
+    overdue_by: Limit
+    to: Literal["supervisor", "leader"]
+
+
+class Warnings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    before: Limit
+    escalation: tuple[Escalation, ...]
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
+    """One pack: every rule of one region from one day on."""
+
+    pack: str
+    name: str
+    region: str
+    valid_from: date
+    sources: dict[str, str]
+    levels: Levels
+    indicators: Indicators
+    coverage: Coverage
+    channels: tuple[Channel, ...]
+    supplement: Supplement
+    default: Default
+    dispatch: Dispatch
+    limits: Limits
+    returns: Returns
+    appeal: Appeal
+    extension: Extension
+    callback: Callback
+    reopen: Reopen
+    disclosure: Disclosure
+    warnings: Warnings
+
+    def level_name(self, level: int) -> str:
+        return self.levels.names[level - 1]
+
+    def score_of(self, level: int) -> int | None:
+        """The score of a level 1…5 by this pack, None where the pack has no scores."""
+        return self.levels.scores[level - 1] if self.levels.scores else None
+
+    @property
+    def best_score(self) -> int | None:
+        """What a score is out of: 10, or 5 where stars count."""
+        return self.score_of(5)
+
+    def limit(self, step: Step | str, severity: Severity | str | None = None) -> Term:
+        """The time a step may take; before its severity is confirmed an order counts as general. KeyError: no such step."""
+        if step not in tuple(Step):
+            raise KeyError(step)
+        found = getattr(self.limits, str(step))
+        if isinstance(found, BySeverity):
+            found = getattr(found, str(Severity(severity or Severity.GENERAL)))
+        return found.term  # type: ignore[no-any-return]
+
+    def answer_limit(self, severity: Severity | str | None = None) -> Term:
+        """From dispatch to the answer to the rater, never reset."""
+        return self.limit(Step.ANSWER, severity)
+
+    @property
+    def separates_points(self) -> bool:
+        """Whether acceptance and issue are rated apart (综合窗口)."""
+        return bool(self.coverage.points)
+
+    @cached_property
+    def channel_names(self) -> dict[int, str]:
+        return {channel.pf: channel.name for channel in self.channels}
+
+    @cached_property
+    def return_reasons(self) -> dict[str, str]:
+        return {reason.code: reason.name for reason in self.returns.reasons}

@@ -1,0 +1,206 @@
+"""Which pack holds for an area on a day, and what a pack must not say. Pure: no database, no clock on the wall."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from haochaping.kit.errors import FieldError, Refused
+from haochaping.policy.pack import (
+    APPEAL_KINDS,
+    ASPECTS,
+    CHANNELS,
+    LEVELS,
+    POINTS,
+    SEVERITY_NAMES,
+    STEP_NAMES,
+    WORST_GOOD,
+    BySeverity,
+    Limit,
+    Policy,
+    Severity,
+    Sourced,
+    Step,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date
+
+__all__ = [
+    "APPEAL_KINDS",
+    "ASPECTS",
+    "CHANNELS",
+    "LEVELS",
+    "POINTS",
+    "SEVERITY_NAMES",
+    "STEP_NAMES",
+    "WORST_GOOD",
+    "Policy",
+    "PolicyBook",
+    "Rule",
+    "Severity",
+    "Step",
+    "parse",
+    "region_prefix",
+    "unstated",
+]
+
+
+def region_prefix(code: str) -> str:
+    """`320000000000`, `320000` or `32` as the prefix `32` that all areas within share; ValueError if it is no area code."""
+    if not re.fullmatch(r"(\d{2}|\d{4}|\d{6}|\d{9}|\d{12})?", code):
+        raise ValueError(code)
+    for end, tail in ((9, 3), (6, 3), (4, 2), (2, 2)):
+        if len(code) == end + tail and code.endswith("0" * tail):
+            code = code[:end]
+    return "" if code == "00" else code
+
+
+class Rule(NamedTuple):
+    """A policy and its days, `valid_from` included, `valid_to` not."""
+
+    region: str
+    valid_from: date
+    valid_to: date | None
+    policy: Policy
+
+
+class PolicyBook:
+    """Every rule there is, to be asked without the database."""
+
+    def __init__(self, rules: tuple[Rule, ...]) -> None:
+        self.rules = tuple(sorted(rules, key=lambda rule: (-len(rule.region), rule.region, rule.valid_from)))
+
+    def at(self, area: str, day: date) -> Policy:
+        """The policy of the nearest ancestor region that has one valid on `day`; Refused `no_policy` (409) if none has."""
+        for rule in self.rules:
+            holds = rule.valid_from <= day and (rule.valid_to is None or day < rule.valid_to)
+            if holds and area.startswith(rule.region):
+                return rule.policy
+        raise Refused(
+            "no_policy",
+            409,
+            f"地区 {area} 在 {day} 没有适用的评价规则：请用 hcp policy load 装载覆盖该地区和日期的规则包",
+        )
+
+
+def parse(table: Mapping[str, Any]) -> Policy:
+    """A pack as read from TOML or JSON; Refused `policy_refused` (422) that names every wrong key with its remedy."""
+    try:
+        policy = msgspec.convert(dict(table), Policy)
+    except msgspec.ValidationError as error:
+        raise _refused([_shape_error(str(error))]) from None
+    if errors := [*_errors(policy), *_source_errors(policy)]:
+        raise _refused(errors)
+    return policy
+
+
+def _refused(errors: list[FieldError]) -> Refused:
+    said = "；".join(f"{error.field}：{error.message}" for error in errors)
+    return Refused("policy_refused", 422, f"规则包有误——{said}", tuple(errors))
+
+
+def _shape_error(message: str) -> FieldError:
+    what, _, path = message.partition(" - at `$")
+    key = path.rstrip("`").lstrip(".")
+    if found := re.fullmatch(r"Object missing required field `(.+)`", what):
+        return FieldError(f"{key}.{found[1]}".lstrip("."), "missing", "缺少此项，请补上")
+    if found := re.fullmatch(r"Object contains unknown field `(.+)`", what):
+        return FieldError(f"{key}.{found[1]}".lstrip("."), "unknown", "没有这一项，请删去或改正拼写")
+    return FieldError(key, "wrong_type", f"写法不对（{what}），请参照 policies/ 中现有的规则包改正")
+
+
+def _errors(p: Policy) -> list[FieldError]:
+    """What is well-formed and yet cannot hold."""
+    returns, disclosure, default = p.returns, p.disclosure, p.default
+    checks = [
+        (bool(re.fullmatch(r"[a-z][a-z0-9-]*", p.pack)), "pack", "只用小写字母、数字和连字符"),
+        (_is_prefix(p.region), "region", "应为去掉末尾零的行政区划代码前缀，如 32、4403、370881"),
+        (len(set(p.levels.names)) == len(LEVELS), "levels.names", "应为五个不同的等级名称，自 1 至 5"),
+        (_rises(p.levels.scores), "levels.scores", "分值应自 1 级至 5 级递增"),
+        (_within(p.coverage.aspects, ASPECTS), "coverage.aspects", f"应取自 {'、'.join(ASPECTS)}，不重复"),
+        ("service" in p.coverage.aspects, "coverage.aspects", "须含 service（办件服务）"),
+        (_within(p.coverage.points, POINTS), "coverage.points", f"应取自 {'、'.join(POINTS)}，不重复"),
+        (_within([c.pf for c in p.channels], CHANNELS), "channels", "pf 应为 1 至 9，不重复"),
+        (bool(p.channels), "channels", "至少写一个评价渠道"),
+        (default.level in (*LEVELS, None), "default.level", "应为 1 至 5"),
+        (not default.enabled or bool(default.level and default.after), "default", "启用时须写 level 和 after"),
+        (p.dispatch.route == "direct" or bool(p.dispatch.hotline), "dispatch.hotline", "经热线派发时须写热线名称"),
+        (
+            returns.times >= 1 if returns.allowed else returns.times == 0,
+            "returns.times",
+            "允许退单时至少 1 次，不允许时写 0",
+        ),
+        (not returns.allowed or bool(returns.reasons), "returns.reasons", "允许退单时须列出退单理由"),
+        (_within(p.appeal.kinds, APPEAL_KINDS), "appeal.kinds", f"应取自 {'、'.join(APPEAL_KINDS)}，不重复"),
+        (p.appeal.objections >= 0, "appeal.objections", "不能小于 0"),
+        (p.extension.times >= 0, "extension.times", "不能小于 0"),
+        (p.reopen.times >= 0, "reopen.times", "不能小于 0"),
+        (p.callback.real_name == 1.0, "callback.real_name", "实名差评回访率须为 1.0（国办发〔2019〕51号）"),
+        (0.0 <= p.callback.others <= 1.0, "callback.others", "应在 0 与 1 之间"),
+        (p.callback.tries >= 1, "callback.tries", "至少 1 次"),
+        (disclosure.k_anonymity >= 5, "disclosure.k_anonymity", "不能小于 5，否则可以认出评价人"),
+        (disclosure.min_sample >= disclosure.k_anonymity, "disclosure.min_sample", "不能小于 k_anonymity"),
+    ]
+    for step in (Step.RECTIFY, Step.ANSWER):
+        found: BySeverity = getattr(p.limits, step)
+        ordered = _not_longer(found.simple, found.general) and _not_longer(found.general, found.complex)
+        checks.append((ordered, f"limits.{step}", "简单、一般、复杂的时限应依次不减"))
+    for severity in Severity:
+        rectify, answer = getattr(p.limits.rectify, severity), getattr(p.limits.answer, severity)
+        checks.append((_not_longer(rectify, answer), f"limits.rectify.{severity}", "不能长于答复总时限 limits.answer"))
+    errors = [FieldError(key, "not_allowed", message) for holds, key, message in checks if not holds]
+    for key, sourced in _sourced(p, ""):
+        if isinstance(sourced, Limit) and sourced.n < 1:
+            errors.append(FieldError(f"{key}.n", "not_allowed", "至少为 1"))
+    return errors
+
+
+def _source_errors(p: Policy) -> list[FieldError]:
+    """A stated figure names its source, and every source named is listed."""
+    errors = []
+    for key, sourced in _sourced(p, ""):
+        if sourced.source and sourced.source not in p.sources:
+            errors.append(FieldError(f"{key}.source", "unknown", f"[sources] 里没有 {sourced.source}，请补上"))
+        elif sourced.stated and not sourced.source:
+            errors.append(FieldError(f"{key}.source", "missing", "请写明出处；没有出处的写 stated = false"))
+    return errors
+
+
+def unstated(policy: Policy) -> list[str]:
+    """The keys whose figures no source we hold states: neutral values a region should replace by its own."""
+    return [key for key, sourced in _sourced(policy, "") if not sourced.stated]
+
+
+def _sourced(part: object, key: str) -> list[tuple[str, Sourced]]:
+    found = [(key, part)] if isinstance(part, Sourced) else []
+    if isinstance(part, msgspec.Struct):
+        for name in part.__struct_fields__:
+            found += _sourced(getattr(part, name), f"{key}.{name}".lstrip("."))
+    elif isinstance(part, tuple):
+        for n, each in enumerate(part):
+            found += _sourced(each, f"{key}[{n}]")
+    return found
+
+
+def _is_prefix(region: str) -> bool:
+    try:
+        return region_prefix(region) == region
+    except ValueError:
+        return False
+
+
+def _rises(scores: tuple[int, ...] | None) -> bool:
+    return scores is None or all(low < high for low, high in pairwise(scores))
+
+
+def _within(given: Any, allowed: Any) -> bool:
+    return set(given) <= set(allowed) and len(set(given)) == len(tuple(given))
+
+
+def _not_longer(one: Limit, other: Limit) -> bool:
+    return one.unit != other.unit or one.n <= other.n
