@@ -1,0 +1,107 @@
+"""People, machines, and what they did."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.db import models
+from django.db.models import F
+
+from haochaping.accounts.rules import Actor, Role, Scope
+
+
+class People(BaseUserManager["Person"]):
+    def get_by_natural_key(self, username: str | None) -> Person:
+        return self.get(username=username)
+
+
+class Person(AbstractBaseUser):
+    """Somebody who works here. What they may do stands in their grants."""
+
+    username = models.CharField("用户名", max_length=64, unique=True)
+    name = models.CharField("姓名", max_length=64)
+    is_active = models.BooleanField("启用", default=True)
+    created_at = models.DateTimeField("建立时间")
+
+    objects: ClassVar[People] = People()
+    USERNAME_FIELD = "username"
+
+    def __str__(self) -> str:
+        return self.name
+
+    def actor(self) -> Actor:
+        """This person as one who acts, with the roles and scopes of their grants."""
+        if not hasattr(self, "_actor"):
+            grants = list(Grant.objects.filter(person=self).order_by("id"))
+            self._actor = Actor(
+                "person",
+                str(self.pk),
+                self.name,
+                frozenset(Role(g.role) for g in grants),
+                tuple(dict.fromkeys(Scope(g.area, g.organ, g.window) for g in grants)),
+            )
+        return self._actor
+
+
+class Grant(models.Model):
+    """A role of a person within a scope (prefixes, see `rules.Scope`)."""
+
+    person = models.ForeignKey(Person, models.CASCADE, related_name="+")
+    role = models.CharField("角色", max_length=16)
+    area = models.CharField("地区", max_length=12, blank=True, default="")
+    organ = models.TextField("单位", blank=True, default="")
+    window = models.CharField("窗口", max_length=64, blank=True, default="")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["person", "role", "area", "organ", "window"], name="one_grant")]
+
+
+class App(models.Model):
+    """A business system that speaks to the signed API in the name of an organ and all below it."""
+
+    app_id = models.CharField(primary_key=True, max_length=40)
+    name = models.CharField("名称", max_length=100)
+    organ = models.TextField("单位路径", blank=True, default="")
+    area = models.CharField("地区", max_length=12, blank=True, default="")
+    organ_code = models.CharField("单位代码", max_length=18, blank=True, default="")
+    algorithm = models.CharField("签名算法", max_length=16, default="hmac-sm3")  # hmac-sm3 | hmac-sha256 | sm2
+    best_is_one = models.BooleanField("1 为非常满意", default=False)  # GB/T 39046 table A.8 counts the other way round
+    is_active = models.BooleanField("启用", default=True)
+    is_probe = models.BooleanField("探针", default=False)
+    created_at = models.DateTimeField()
+
+
+class AppKey(models.Model):
+    """One of the at most two live keys of an app; the secret is sealed under the installation's key."""
+
+    app = models.ForeignKey(App, models.CASCADE, related_name="+")
+    secret = models.BinaryField()
+    created_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True)
+
+
+class Nonce(models.Model):
+    """A nonce that was used. Written in the same transaction as what it guards."""
+
+    pk = models.CompositePrimaryKey("app_id", "nonce")
+    app_id = models.CharField(max_length=40)
+    nonce = models.CharField(max_length=64)
+    used_at = models.DateTimeField(db_index=True)
+
+
+class Audit(models.Model):
+    """Who did what to which subject, with what result. Names and numbers of citizens never stand here."""
+
+    append_only = True
+    at = models.DateTimeField(db_index=True)
+    actor_kind = models.CharField(max_length=8)
+    actor_id = models.CharField(max_length=64)
+    actor_name = models.CharField(max_length=64)
+    action = models.CharField(max_length=64)
+    subject = models.CharField(max_length=128, db_index=True)
+    result = models.CharField(max_length=16, default="ok")
+    facts = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = [F("at").desc()]

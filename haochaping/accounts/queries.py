@@ -1,0 +1,127 @@
+"""The only door to other people's data, and who stands before it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from django.db.models import Model, Q, QuerySet
+
+from haochaping.accounts.models import App, AppKey, Person
+from haochaping.accounts.rules import Actor, Role, Scope
+from haochaping.kit import blobs
+from haochaping.kit.errors import Refused
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+M = TypeVar("M", bound=Model)
+KEYS_LIVE = 2.0  # seconds an app and its keys are kept in memory: a revoked key dies this soon
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """Whoever is logged in; 403 for nobody, so that a page without its own check still answers nothing."""
+    person = request.user
+    if not isinstance(person, Person):
+        raise Refused("login_required", 403, "请先登录。")
+    return person.actor()
+
+
+def visible(
+    rows: QuerySet[M],
+    actor: Actor,
+    *,
+    area: str = "area_path",
+    organ: str = "organ_path",
+    window: str = "window_code",
+) -> QuerySet[M]:
+    """Of `rows`, those that lie in one of the actor's scopes. The names say which columns hold the three prefixes.
+
+    The system sees all. Without a scope, nothing is seen. Administrators and auditors administer: a grant of theirs
+    opens no citizen's data.
+    """
+    if actor.is_system:
+        return rows
+    if not actor.scopes or actor.roles <= {Role.ADMIN, Role.AUDITOR}:
+        return rows.none()
+    if Scope() in actor.scopes:
+        return rows
+    reachable = Q(pk__in=[])
+    for scope in actor.scopes:
+        part = Q()
+        if scope.area:
+            part &= Q(**{f"{area}__startswith": scope.area})
+        if scope.organ:
+            part &= Q(**{f"{organ}__startswith": scope.organ})
+        if scope.window:
+            part &= Q(**{window: scope.window})
+        reachable |= part
+    return rows.filter(reachable)
+
+
+@dataclass(frozen=True)
+class AppInfo:
+    """What a request needs to know of the app that signed it."""
+
+    app_id: str
+    name: str
+    organ: str  # path prefix
+    area: str  # area prefix
+    algorithm: str
+    best_is_one: bool
+    is_probe: bool
+    keys: tuple[bytes, ...]  # live keys, newest first
+
+    def actor(self) -> Actor:
+        """The app as one who acts: all that its organ's handlers may do, and no more (contract §3)."""
+        return Actor("app", self.app_id, self.name, frozenset({Role.HANDLER}), (Scope(self.area, self.organ),))
+
+    def reaches(self, *, area_path: str, organ_path: str) -> bool:
+        return area_path.startswith(self.area) and organ_path.startswith(self.organ)
+
+
+_apps: dict[str, tuple[float, AppInfo | None]] = {}
+_apps_lock = Lock()
+
+
+def app_info(app_id: str) -> AppInfo | None:
+    """The active app of that id with its live keys, at most two seconds old; None if there is none."""
+    kept = _apps.get(app_id)
+    if kept is not None and time.monotonic() - kept[0] < KEYS_LIVE:
+        return kept[1]
+    info = _read_app(app_id)
+    with _apps_lock:
+        if len(_apps) > 10_000:  # made-up ids must not fill the memory
+            _apps.clear()
+        _apps[app_id] = (time.monotonic(), info)
+    return info
+
+
+def forget_apps() -> None:
+    """Read every app anew at the next request."""
+    with _apps_lock:
+        _apps.clear()
+
+
+def _read_app(app_id: str) -> AppInfo | None:
+    app = App.objects.filter(app_id=app_id, is_active=True).first()
+    if app is None:
+        return None
+    keys = AppKey.objects.filter(app=app, revoked_at__isnull=True).order_by("-created_at", "-id")[:2]
+    return AppInfo(
+        app.app_id,
+        app.name,
+        app.organ,
+        app.area,
+        app.algorithm,
+        app.best_is_one,
+        app.is_probe,
+        tuple(open_secret(app.app_id, key.secret) for key in keys),
+    )
+
+
+def open_secret(app_id: str, sealed: Any) -> bytes:
+    """The secret of an app's key, as the UTF-8 bytes that sign."""
+    return blobs.unseal(bytes(sealed), table="accounts_appkey", row=app_id)["secret"].encode()

@@ -1,0 +1,98 @@
+"""Who people are here, what they may reach, and the text that a machine signs. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+WINDOW_MS = 300_000  # how far a signed request's time may lie from ours, either way (contract §3)
+
+
+class Role(StrEnum):
+    """The jobs of people who work here (contract §4)."""
+
+    ADMIN = "admin"  # 系统管理员
+    AUDITOR = "auditor"  # 安全审计员
+    LEADER = "leader"  # 领导
+    SUPERVISOR = "supervisor"  # 督办（省级）
+    CITY = "city"  # 市级政务办
+    HANDLER = "handler"  # 整改承办
+    REVIEWER = "reviewer"  # 申诉复核
+    CLERK = "clerk"  # 窗口人员
+    OPERATOR = "operator"  # 12345 话务员
+    ANALYST = "analyst"  # 分析员
+    OBSERVER = "observer"  # 观察员（人大、政协、媒体）
+
+    @property
+    def name_zh(self) -> str:
+        return ROLE_NAMES[self]
+
+
+ROLE_NAMES = {
+    Role.ADMIN: "系统管理员",
+    Role.AUDITOR: "安全审计员",
+    Role.LEADER: "领导",
+    Role.SUPERVISOR: "督办",
+    Role.CITY: "市级主管",
+    Role.HANDLER: "整改承办",
+    Role.REVIEWER: "申诉复核",
+    Role.CLERK: "窗口人员",
+    Role.OPERATOR: "12345话务员",
+    Role.ANALYST: "分析员",
+    Role.OBSERVER: "观察员",
+}
+
+
+@dataclass(frozen=True)
+class Scope:
+    """A part of the province: everything whose area, organ path and window begin with these prefixes.
+
+    `area` is an area code without its trailing zero pairs ("32" the province, "3201" a city, "320102" a county);
+    `organ` an organ path ("/11320000…/11320100…/"). An empty prefix does not restrict.
+    """
+
+    area: str = ""
+    organ: str = ""
+    window: str = ""
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Whoever acts: a person, a machine, the citizen, or the system itself."""
+
+    kind: str  # person | app | citizen | system
+    id: str
+    name: str
+    roles: frozenset[Role] = frozenset()
+    scopes: tuple[Scope, ...] = ()
+
+    @property
+    def is_system(self) -> bool:
+        return self.kind == "system"
+
+    def has(self, *roles: Role) -> bool:
+        return any(role in self.roles for role in roles)
+
+
+SYSTEM = Actor("system", "system", "系统")
+
+
+def citizen(event_id: object) -> Actor:
+    """The rater of one service event, once they have proved it."""
+    return Actor("citizen", str(event_id), "评价人")
+
+
+def text_to_sign(method: str, target: str, timestamp: str, nonce: str, content_sm3: str) -> bytes:
+    """The six lines that the signature covers (contract §3). `target` is the raw path with its raw query."""
+    parts = urlsplit(target)
+    query = "&".join(sorted(part for part in parts.query.split("&") if part))
+    return "\n".join((method.upper(), parts.path, query, timestamp, nonce, content_sm3)).encode()
+
+
+def area_prefix(code: str) -> str:
+    """The area code without trailing zeros, by level: 2, 4, 6, 9 or 12 digits."""
+    for length in (2, 4, 6, 9):
+        if code[length:].strip("0") == "":
+            return code[:length]
+    return code

@@ -1,0 +1,16 @@
+"""Links to the rating page."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class Link(models.Model):
+    """A link of a ticket, receipt, message or QR code to the page of one service event. Only its SM3 is kept."""
+
+    digest = models.BinaryField(primary_key=True)
+    event_id = models.UUIDField(db_index=True)
+    pf = models.SmallIntegerField()
+    expires_at = models.DateTimeField()
+    made_by = models.CharField(max_length=40)
+    made_at = models.DateTimeField()

@@ -1,0 +1,106 @@
+"""Master data: regions, organs, halls, windows, clerks, items with their guides, themes."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+
+class Region(models.Model):
+    """行政区划, twelve digits. A merged one stays, with the code that took it over and the day."""
+
+    code = models.CharField(primary_key=True, max_length=12)
+    name = models.CharField(max_length=100)
+    level = models.SmallIntegerField()  # 1 province 2 city 3 county 4 street or town 5 village
+    parent = models.CharField(max_length=12, blank=True, default="", db_index=True)
+    path = models.CharField(max_length=12, db_index=True)  # code without trailing zeros
+    merged_into = models.CharField(max_length=12, blank=True, default="")
+    merged_on = models.DateField(null=True)
+    grid_row = models.SmallIntegerField(null=True)
+    grid_col = models.SmallIntegerField(null=True)
+
+
+class Organ(models.Model):
+    """部门单位, by unified social credit code. `path` is "/" + the codes from the top down + "/"."""
+
+    code = models.CharField(primary_key=True, max_length=18)
+    name = models.CharField(max_length=200)
+    short_name = models.CharField(max_length=50, blank=True, default="")
+    area = models.CharField(max_length=12, db_index=True)
+    parent = models.CharField(max_length=18, blank=True, default="")
+    path = models.TextField(db_index=True)
+    is_active = models.BooleanField(default=True)
+
+
+class Hall(models.Model):
+    """大厅、中心、为民服务中心、村级便民服务站."""
+
+    code = models.CharField(primary_key=True, max_length=64)
+    name = models.CharField(max_length=200)
+    kind = models.CharField(max_length=12, default="hall")  # hall | centre | town | village | self_service
+    area = models.CharField(max_length=12, db_index=True)
+    address = models.CharField(max_length=200, blank=True, default="")
+    is_active = models.BooleanField(default=True)
+
+
+class Window(models.Model):
+    """窗口: acceptance 受理, issue 出件 or integrated 综合; its organ answers for service faults there."""
+
+    code = models.CharField(primary_key=True, max_length=64)
+    name = models.CharField(max_length=100)
+    hall = models.CharField(max_length=64, db_index=True)
+    organ = models.CharField(max_length=18)
+    kind = models.CharField(max_length=12, default="integrated")  # acceptance | issue | integrated
+    is_active = models.BooleanField(default=True)
+
+
+class Clerk(models.Model):
+    """窗口人员."""
+
+    number = models.CharField(primary_key=True, max_length=64)
+    name = models.CharField(max_length=64)
+    organ = models.CharField(max_length=18)
+    window = models.CharField(max_length=64, blank=True, default="")
+    is_active = models.BooleanField(default=True)
+
+
+class Item(models.Model):
+    """政务服务事项: one dated version. A 33-character code is split: 31 task code, the rest handling item."""
+
+    task_code = models.CharField(max_length=64, db_index=True)
+    handle_item = models.CharField(max_length=33, blank=True, default="")
+    version = models.IntegerField(default=1)
+    name = models.CharField(max_length=500)
+    kind = models.CharField(max_length=4, blank=True, default="")  # 01 行政许可 … (GB/T 39046 A.1)
+    organ = models.CharField(max_length=18, db_index=True)
+    area = models.CharField(max_length=12)
+    theme = models.CharField(max_length=50, blank=True, default="")
+    valid_from = models.DateField()
+    valid_to = models.DateField(null=True)
+    other_codes = ArrayField(models.CharField(max_length=100), default=list)  # the codes other systems use for it
+    warnings = ArrayField(models.CharField(max_length=100), default=list)
+    is_for_enterprises = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["task_code", "handle_item", "version"], name="one_item_version")]
+
+
+class Guide(models.Model):
+    """办事指南 of an item version."""
+
+    item = models.OneToOneField(Item, models.CASCADE, primary_key=True, related_name="+")
+    conditions = models.TextField(blank=True, default="")
+    materials = models.JSONField(default=list)
+    steps = models.JSONField(default=list)
+    promise_days = models.IntegerField(null=True)
+    statutory_days = models.IntegerField(null=True)
+    fees = models.TextField(blank=True, default="")
+    rating_channels = ArrayField(models.SmallIntegerField(), default=list)
+
+
+class Theme(models.Model):
+    """“一件事”: a life event that bundles items."""
+
+    code = models.CharField(primary_key=True, max_length=50)
+    name = models.CharField(max_length=100)
+    items = ArrayField(models.CharField(max_length=33), default=list)

@@ -1,0 +1,47 @@
+"""Writing and taking notes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from django.db import connection
+
+from haochaping.outbox.models import Note
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import date, datetime
+
+TOPICS = ("national", "lake")
+
+
+@dataclass(frozen=True)
+class Taken:
+    key: UUID
+    kind: str
+    day: date
+
+
+def tell(notes: Iterable[tuple[UUID, str, date]], *, now: datetime, topics: tuple[str, ...] = TOPICS) -> None:
+    """Note for every topic that `(key, kind, day)` changed. Call it inside the transaction of the change."""
+    Note.objects.bulk_create(
+        Note(topic=topic, key=key, kind=kind, day=day, at=now) for key, kind, day in notes for topic in topics
+    )
+
+
+def take(topic: str, limit: int) -> list[Taken]:
+    """Take out up to `limit` notes of a topic, oldest first; they come back if the caller's transaction rolls back.
+
+    Several takers share the work (SKIP LOCKED). A note of a transaction that is still open is not seen, so nothing is
+    skipped; the caller must do its work, or hand it on to a table of its own, in the same transaction.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM outbox_note WHERE id IN (SELECT id FROM outbox_note WHERE topic = %s ORDER BY id"
+            " LIMIT %s FOR UPDATE SKIP LOCKED) RETURNING id, key, kind, day",
+            [topic, limit],
+        )
+        rows = sorted(cursor.fetchall())
+    return [Taken(key, kind, day) for _, key, kind, day in rows]

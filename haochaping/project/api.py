@@ -1,0 +1,42 @@
+"""The machine API beside the door: routers of the rooms, one shape of errors (contract §3)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ninja import NinjaAPI
+from ninja.errors import ValidationError
+
+from haochaping.accounts.signing import Signed
+from haochaping.analytics.api import router as statistics
+from haochaping.channels.api import router as collection
+from haochaping.kit.errors import FieldError, Refused
+from haochaping.rectification.api import router as orders
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+api = NinjaAPI(
+    title="好差评 Haochaping",
+    version="1",
+    description="Signed machine API; see docs/api.md.",
+    auth=Signed(),
+    urls_namespace="api",
+    docs_url="/docs",
+    openapi_url="/openapi.json",
+)
+api.add_router("", collection)
+api.add_router("", orders)
+api.add_router("", statistics)
+
+
+@api.exception_handler(Refused)
+def refused(request: HttpRequest, no: Refused) -> HttpResponse:
+    return api.create_response(request, no.as_json(), status=no.status)
+
+
+@api.exception_handler(ValidationError)
+def malformed(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    fields = tuple(FieldError(str(e["loc"][-1]), str(e["type"]), str(e["msg"])) for e in error.errors)
+    no = Refused("fields_refused", 422, "请求字段有误，请按 fields 逐项更正。", fields)
+    return api.create_response(request, no.as_json(), status=422)

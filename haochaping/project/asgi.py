@@ -1,0 +1,19 @@
+"""The one port: the door for machines first, Django for everything else."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "haochaping.project.settings")
+
+import django  # noqa: E402  the settings must be named first
+
+django.setup()
+
+from django.core.handlers.asgi import ASGIHandler  # noqa: E402
+
+from haochaping.channels.door import Door  # noqa: E402
+from haochaping.kit import crypto  # noqa: E402
+
+crypto.self_test()
+application = Door(ASGIHandler())

@@ -1,0 +1,14 @@
+"""Every address of the house but the door's (see asgi.py)."""
+
+from __future__ import annotations
+
+from django.urls import include, path
+
+from haochaping.project.api import api
+
+urlpatterns = [
+    path("api/v1/", api.urls),
+    path("console/", include("haochaping.console.urls")),
+    path("public/", include("haochaping.publication.urls")),
+    path("", include("haochaping.channels.urls")),
+]

@@ -1,0 +1,100 @@
+"""差评工单: the order is the state, its moves are the history."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class Order(models.Model):
+    """One bad rating to be answered. Its id is the service event's."""
+
+    id = models.UUIDField(primary_key=True)
+    order_no = models.CharField("工单编号", max_length=24, unique=True)
+    state = models.CharField("状态", max_length=12, db_index=True)
+    level = models.SmallIntegerField("满意度")
+    # who must answer; set at opening, changed only by the arbiter's `assign`
+    organ_code = models.CharField(max_length=18, blank=True, default="")
+    organ_name = models.CharField(max_length=200, blank=True, default="")
+    organ_path = models.TextField(db_index=True, blank=True, default="")
+    area = models.CharField(max_length=12)
+    area_path = models.CharField(max_length=12, db_index=True)
+    window_code = models.CharField(max_length=64, blank=True, default="")
+    # what it is about, as rated
+    task_code = models.CharField(max_length=31)
+    item_name = models.CharField(max_length=500, blank=True, default="")
+    service_day = models.DateField()
+    rated_day = models.DateField()
+    real_name = models.BooleanField("实名", default=False)
+    sampled = models.BooleanField("抽中回访", default=False)
+    opens_identity = models.BooleanField("同意单位联系", default=False)
+    no_reason = models.BooleanField("未填原因", default=False)
+    is_probe = models.BooleanField(default=False)
+    # the clock (contract §5: runs from dispatch, never reset)
+    opened_at = models.DateTimeField()
+    dispatched_at = models.DateTimeField()
+    dispatch_day = models.DateField()
+    answer_due = models.DateTimeField("答复期限")
+    step_due = models.DateTimeField("本步期限", null=True)
+    due_is_provisional = models.BooleanField("期限暂定", default=False)
+    overdue_since = models.DateTimeField("超期起", null=True)
+    answered_at = models.DateTimeField("答复时间", null=True)
+    closed_at = models.DateTimeField("办结时间", null=True)
+    # what was found
+    is_true = models.BooleanField("属实", null=True)
+    is_reasonable = models.BooleanField("合理", null=True)
+    cause = models.CharField("原因", max_length=12, blank=True, default="")
+    severity = models.CharField("难易", max_length=10, default="general")  # simple | general | complex
+    answer_kind = models.CharField(max_length=10, blank=True, default="")  # submitted | explained
+    reply = models.TextField("答复", blank=True, default="")
+    verdict = models.CharField("核验结果", max_length=16, blank=True, default="")  # satisfied | accepted | confirmed | unsatisfied | unreachable
+    was_called = models.BooleanField("已回访", default=False)
+    # how often
+    moves = models.SmallIntegerField(default=0)
+    returns = models.SmallIntegerField(default=0)
+    appeals = models.SmallIntegerField(default=0)
+    upheld = models.BooleanField("申诉成立", default=False)
+    objections = models.SmallIntegerField(default=0)
+    reopened = models.SmallIntegerField(default=0)
+    extensions = models.SmallIntegerField(default=0)
+    extension_asked = models.DateTimeField(null=True)
+    calls = models.SmallIntegerField(default=0)
+    urged = models.SmallIntegerField(default=0)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["state", "step_due"], name="order_by_due"),
+            models.Index(fields=["dispatch_day"], name="order_by_dispatch"),
+        ]
+
+
+class Move(models.Model):
+    """One thing that happened to an order: who, when, from where to where, with which facts."""
+
+    append_only = True
+    pk = models.CompositePrimaryKey("order_id", "n")
+    order_id = models.UUIDField()
+    n = models.SmallIntegerField()
+    verb = models.CharField(max_length=20)
+    source = models.CharField(max_length=12)
+    target = models.CharField(max_length=12)
+    by = models.CharField(max_length=12)  # the part the actor played: handler, supervisor, …
+    actor_kind = models.CharField(max_length=8)
+    actor_id = models.CharField(max_length=64)
+    actor_name = models.CharField(max_length=64)
+    organ_path = models.TextField(blank=True, default="")
+    facts = models.JSONField(default=dict)
+    at = models.DateTimeField()
+
+
+class OrderPart(models.Model):
+    """协办: a co-unit's share of an order, with its own clock."""
+
+    pk = models.CompositePrimaryKey("order_id", "n")
+    order_id = models.UUIDField()
+    n = models.SmallIntegerField()
+    organ_code = models.CharField(max_length=18)
+    organ_name = models.CharField(max_length=200)
+    organ_path = models.TextField(db_index=True)
+    due = models.DateTimeField()
+    done_at = models.DateTimeField(null=True)
+    contribution = models.TextField(blank=True, default="")
