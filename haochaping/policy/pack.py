@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from haochaping.kit.workdays import Term
+from haochaping.kit.workdays import Term, Unit
 
 LEVELS = (5, 4, 3, 2, 1)  # 5 = 非常满意; GB/T 39046 table A.8 counts the other way, importers say which
 WORST_GOOD = 3  # 差评 = the two lowest levels (国办发〔2019〕51号)
@@ -26,7 +26,6 @@ CHANNELS = {
 }  # fmt: skip
 APPEAL_KINDS = {"mistaken": "误评", "untrue": "不属实", "malicious": "恶意差评", "not_ours": "非本单位责任"}
 ROUTES = {"direct": "直接派发", "hotline": "经12345派发"}
-UNITS = {"workday": "个工作日", "day": "天", "hour": "小时"}
 
 
 class Severity(StrEnum):
@@ -68,14 +67,14 @@ class Sourced(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 class Limit(Sourced, frozen=True, kw_only=True):
     n: int
-    unit: Literal["workday", "day", "hour"]
+    unit: Unit
 
     @property
     def term(self) -> Term:
         return Term(self.n, self.unit)
 
     def __str__(self) -> str:
-        return f"{self.n}{UNITS[self.unit]}"
+        return str(self.term)
 
 
 class BySeverity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

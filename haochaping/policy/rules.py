@@ -15,6 +15,7 @@ from haochaping.policy.pack import (
     CHANNELS,
     LEVELS,
     POINTS,
+    ROUTES,
     SEVERITY_NAMES,
     STEP_NAMES,
     WORST_GOOD,
@@ -35,10 +36,12 @@ __all__ = [
     "ASPECTS",
     "CHANNELS",
     "LEVELS",
+    "NATIONAL_SET",
     "POINTS",
     "SEVERITY_NAMES",
     "STEP_NAMES",
     "WORST_GOOD",
+    "Norm",
     "Policy",
     "PolicyBook",
     "Rule",
@@ -46,8 +49,30 @@ __all__ = [
     "Step",
     "parse",
     "region_prefix",
+    "restore",
+    "summary",
     "unstated",
 ]
+
+NATIONAL_SET = "national-2020"
+LONGEST = 1000  # a longer limit is a slip of the pen
+
+
+class Norm(NamedTuple):
+    """An indicator 评价指标 (normCode): a tag that may be ticked at one level."""
+
+    code: str
+    name: str
+    level: int
+    is_core: bool
+    is_active: bool
+    region: str  # "" = the nation; a local one is never sent upward
+    valid_from: date
+    valid_to: date | None
+    set_name: str
+
+    def holds_on(self, day: date) -> bool:
+        return self.valid_from <= day and (self.valid_to is None or day < self.valid_to)
 
 
 def region_prefix(code: str) -> str:
@@ -97,6 +122,44 @@ def parse(table: Mapping[str, Any]) -> Policy:
     if errors := [*_errors(policy), *_source_errors(policy)]:
         raise _refused(errors)
     return policy
+
+
+def restore(body: Mapping[str, Any]) -> Policy:
+    """A pack that was accepted once, as it is kept; a later, stricter check does not reach back."""
+    return msgspec.convert(body, Policy)
+
+
+def summary(policy: Policy) -> list[str]:
+    """The pack in Chinese lines for `hcp policy show`; ※ marks what no source states."""
+    p = policy
+    scores = " ".join(f"{p.level_name(n)} {p.score_of(n)}" for n in LEVELS)
+    default = f"{p.default.after}未评默认“{p.level_name(p.default.level)}”" if p.default.level else "不设默认评价"
+    lines = [
+        f"{p.name}（{p.pack}，地区 {p.region or '全国'}，自 {p.valid_from}）",
+        f"分值：{scores}{_mark(p.levels)}",
+        f"评价环节：{'、'.join(ASPECTS[a] for a in p.coverage.aspects)}；采集点：{'、'.join(POINTS[a] for a in p.coverage.points) or '不分'}",
+        f"渠道：{'、'.join(p.channel_names.values())}",
+        f"补评：服务日后 {p.supplement.within}{_mark(p.supplement.within)}；{default}{_mark(p.default)}",
+        f"派发：{ROUTES[p.dispatch.route]} {p.dispatch.hotline}{_mark(p.dispatch)}",
+    ]
+    for step, name in STEP_NAMES.items():
+        found = getattr(p.limits, step)
+        if isinstance(found, BySeverity):
+            said = "，".join(f"{SEVERITY_NAMES[s]} {getattr(found, s)}{_mark(getattr(found, s))}" for s in Severity)
+            lines.append(f"{name}：{said}")
+        else:
+            lines.append(f"{name}：{found}{_mark(found)}")
+    returns = f"{p.returns.times} 次" if p.returns.allowed else "不允许"
+    lines += [
+        f"退单：{returns}{_mark(p.returns)}；延期：{p.extension.times} 次，最长 {p.extension.longest}{_mark(p.extension)}；重办：{p.reopen.times} 次",
+        f"申诉：派发后 {p.appeal.within} 内（{'、'.join(APPEAL_KINDS[k] for k in p.appeal.kinds)}）{_mark(p.appeal)}",
+        f"回访：实名 {p.callback.real_name:.0%}，其余 {p.callback.others:.0%}，拨打 {p.callback.tries} 次",
+    ]
+    return lines
+
+
+def _mark(sourced: Sourced) -> str:
+    return "" if sourced.stated else "※"
 
 
 def _refused(errors: list[FieldError]) -> Refused:
@@ -155,8 +218,8 @@ def _errors(p: Policy) -> list[FieldError]:
         checks.append((_not_longer(rectify, answer), f"limits.rectify.{severity}", "不能长于答复总时限 limits.answer"))
     errors = [FieldError(key, "not_allowed", message) for holds, key, message in checks if not holds]
     for key, sourced in _sourced(p, ""):
-        if isinstance(sourced, Limit) and sourced.n < 1:
-            errors.append(FieldError(f"{key}.n", "not_allowed", "至少为 1"))
+        if isinstance(sourced, Limit) and not 1 <= sourced.n <= LONGEST:
+            errors.append(FieldError(f"{key}.n", "not_allowed", f"应为 1 至 {LONGEST}"))
     return errors
 
 

@@ -1,0 +1,182 @@
+"""Every write to rules, indicators and the calendar."""
+
+from __future__ import annotations
+
+import csv
+import tomllib
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+from django.db import transaction
+
+from haochaping.kit import clock, config
+from haochaping.kit.crypto import sm3
+from haochaping.kit.errors import FieldError, Refused
+from haochaping.policy import queries
+from haochaping.policy.models import CalendarDay, CalendarYear, Indicator, PolicyRule
+from haochaping.policy.rules import NATIONAL_SET, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+PACKS = config.ROOT / "policies"
+INDICATORS = Path(__file__).parent / "data" / "indicators.csv"
+# The day a code came into use is not known; the national set is taken to hold as long as there is 好差评 (2019).
+INDICATORS_FROM = date(2019, 1, 1)
+
+
+class Day(NamedTuple):
+    """A day that differs from the plain rule."""
+
+    day: date
+    is_workday: bool
+    name: str = ""
+
+
+def read_pack(source: str | Path | Mapping[str, Any]) -> Mapping[str, Any]:
+    """A pack's table from a mapping, a TOML file, or the name of a shipped pack (`jiangsu`); Refused if there is none."""
+    if not isinstance(source, str | Path):
+        return source
+    path = PACKS / f"{source}.toml" if isinstance(source, str) and (PACKS / f"{source}.toml").exists() else Path(source)
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError:
+        shipped = "、".join(sorted(pack.stem for pack in PACKS.glob("*.toml")))
+        raise Refused(
+            "no_pack", 404, f"读不到规则包 {source}：请给出 TOML 文件，或自带规则包之一（{shipped}）"
+        ) from None
+    except ValueError as error:  # not TOML, or not UTF-8
+        message = f"不是有效的 TOML（UTF-8）：{error}"
+        raise Refused(
+            "policy_refused", 422, f"规则包 {path.name} {message}", (FieldError("", "toml", message),)
+        ) from None
+
+
+@transaction.atomic
+def load_pack(source: str | Path | Mapping[str, Any], actor_name: str, now: datetime) -> PolicyRule:
+    """The row of this pack, new or, for the same content again, the one that is there.
+
+    Closes the older row of the region on the day the pack takes over and edits nothing else. Refused
+    `policy_refused` (422) naming every wrong key; `policy_day_taken` (409) if another pack of the region starts that
+    day; `policy_backdated` (409) if it would change rules of days past.
+    """
+    table = read_pack(source)
+    policy = parse(table)
+    body = msgspec.to_builtins(dict(table))
+    digest = sm3(msgspec.json.encode(body, order="sorted"))
+    rows = list(PolicyRule.objects.select_for_update().filter(region=policy.region).order_by("valid_from"))
+    for row in rows:
+        if row.valid_from == policy.valid_from:
+            if bytes(row.digest) == digest:
+                return row
+            raise Refused(
+                "policy_day_taken",
+                409,
+                f"该地区自 {row.valid_from} 起已有规则，旧规则不能修改：请另写更晚的 valid_from",
+            )
+    earlier = [row for row in rows if row.valid_from < policy.valid_from]
+    later = [row for row in rows if row.valid_from > policy.valid_from]
+    if earlier and (earlier[-1].valid_to is None or earlier[-1].valid_to > policy.valid_from):
+        if policy.valid_from < clock.day(now):
+            raise Refused(
+                "policy_backdated",
+                409,
+                f"{policy.valid_from} 已过，当日的办件仍按旧规则：请把 valid_from 改为今天或以后",
+            )
+        earlier[-1].valid_to = policy.valid_from
+        earlier[-1].save(update_fields=["valid_to"])
+    row = PolicyRule.objects.create(
+        region=policy.region,
+        pack=policy.pack,
+        valid_from=policy.valid_from,
+        valid_to=later[0].valid_from if later else None,
+        body=body,
+        digest=digest,
+        loaded_at=now,
+        loaded_by=actor_name,
+    )
+    _forget()
+    return row
+
+
+@transaction.atomic
+def load_indicators(
+    file: Path = INDICATORS, *, region: str = "", set_name: str = NATIONAL_SET, valid_from: date = INDICATORS_FROM
+) -> int:
+    """Indicators of `region` from a CSV (code,name,level,core,active), repeatable; the number read.
+
+    A later set closes the region's older one and keeps its texts. Refused `indicator_taken` (422) for a local code that
+    the nation uses: local codes are never sent upward, so they must not be mistaken for one.
+    """
+    with file.open(encoding="utf-8", newline="") as lines:
+        rows = [
+            Indicator(
+                code=row["code"],
+                name=row["name"],
+                level=int(row["level"]),
+                is_core=row["core"] == "1",
+                is_active=row["active"] == "1",
+                region=region,
+                valid_from=valid_from,
+                set_name=set_name,
+            )
+            for row in csv.DictReader(lines)
+        ]
+    if region:
+        national = set(Indicator.objects.filter(region="").values_list("code", flat=True))
+        if taken := [row.code for row in rows if row.code in national]:
+            fields = tuple(FieldError(code, "indicator_taken", "国家指标已用此编码，请换一个") for code in taken)
+            raise Refused("indicator_taken", 422, f"地方指标编码与国家指标重复：{'、'.join(taken)}", fields)
+    Indicator.objects.filter(region=region, valid_to=None, valid_from__lt=valid_from).update(valid_to=valid_from)
+    Indicator.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["region", "code", "valid_from"],
+        update_fields=["name", "level", "is_core", "is_active", "set_name"],
+    )
+    _forget()
+    return len(rows)
+
+
+@transaction.atomic
+def load_calendar_year(year: int, days: Iterable[Day], source: str, now: datetime) -> int:
+    """The schedule of a year as announced (国办 holiday notice): its days off and made-up days; the number of days.
+
+    From then on the year is known and its deadlines are no longer provisional. An amended notice replaces the first.
+    """
+    found = [Day(*day) for day in days]
+    if wrong := [day.day for day in found if day.day.year != year]:
+        raise Refused(
+            "day_of_other_year",
+            422,
+            f"{wrong[0]} 不在 {year} 年：请核对日历文件",
+            (FieldError("day", "other_year", str(wrong[0])),),
+        )
+    CalendarDay.objects.filter(region="", day__year=year).delete()
+    CalendarYear.objects.update_or_create(year=year, defaults={"source": source, "loaded_at": now})
+    return _add_days("", found, source)
+
+
+@transaction.atomic
+def load_local_days(region: str, days: Iterable[Day], source: str) -> int:
+    """Days that differ in one region only (local festival, typhoon); a day given again is replaced; the number of days."""
+    found = [Day(*day) for day in days]
+    CalendarDay.objects.filter(region=region, day__in=[day.day for day in found]).delete()
+    return _add_days(region, found, source)
+
+
+def _add_days(region: str, days: list[Day], source: str) -> int:
+    rows = [
+        CalendarDay(day=day, is_workday=works, name=name, region=region, source=source) for day, works, name in days
+    ]
+    CalendarDay.objects.bulk_create(rows)
+    _forget()
+    return len(rows)
+
+
+def _forget() -> None:
+    """Other processes see the write within 2 s; this one at once, inside the transaction and again after it."""
+    queries.forget()
+    transaction.on_commit(queries.forget)

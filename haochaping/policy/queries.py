@@ -1,0 +1,108 @@
+"""The rules, indicators and working days in force, read hot: at most 2 s old, no query in between."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from haochaping.kit.workdays import Calendar
+from haochaping.policy.models import CalendarDay, CalendarYear, Indicator, PolicyRule
+from haochaping.policy.rules import Norm, Policy, PolicyBook, Rule, restore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import date
+
+T = TypeVar("T")
+LIFE = 2.0  # seconds
+
+
+@dataclass
+class Held(Generic[T]):
+    """What `load` gives, at most LIFE old."""
+
+    load: Callable[[], T]
+    kept: tuple[float, T] | None = None
+
+    def __call__(self) -> T:
+        kept = self.kept
+        if kept is None or time.monotonic() >= kept[0]:
+            kept = self.kept = (time.monotonic() + LIFE, self.load())
+        return kept[1]
+
+
+def policy_at(area: str, day: date) -> Policy:
+    """The pack of the nearest ancestor region of `area` that is valid on `day`; Refused `no_policy` (409) if none is.
+
+    `day` is the service day for rating rules, the dispatch day for order rules, the rating day for scores.
+    """
+    return book().at(area, day)
+
+
+def book() -> PolicyBook:
+    """Every rule, to be asked without the database (the door's event loop): refresh it in a thread, ask it anywhere."""
+    return _book()
+
+
+def rules() -> tuple[Rule, ...]:
+    """All rules ever loaded, by region, oldest first."""
+    return tuple(sorted(book().rules, key=lambda rule: (rule.region, rule.valid_from)))
+
+
+def indicators(area: str, day: date, *, retired: bool = False) -> list[Norm]:
+    """The indicators of `area` on `day`, best level first, core before extended; retired ones only if asked for."""
+    return [
+        norm for norm in _norms() if (norm.is_active or retired) and area.startswith(norm.region) and norm.holds_on(day)
+    ]
+
+
+def indicator_map(area: str = "") -> Mapping[str, int]:
+    """Code → level of every indicator the nation or an ancestor region of `area` ever had, retired ones too."""
+    return {norm.code: norm.level for norm in _norms() if area.startswith(norm.region)}
+
+
+def calendar(area: str = "") -> Calendar:
+    """Working days of the nation, or of `area` with its local days: chinesecalendar plus our own rows."""
+    years, days = _days()
+    return _calendar(years, tuple((day, works) for region, day, works in days if area.startswith(region)))
+
+
+def forget() -> None:
+    """Read anew at the next question: after a write, and between tests."""
+    _book.kept = _norms.kept = _days.kept = None
+
+
+def _load_book() -> PolicyBook:
+    rows = PolicyRule.objects.values_list("region", "valid_from", "valid_to", "digest")
+    return PolicyBook(tuple(Rule(region, start, end, _policy(bytes(digest))) for region, start, end, digest in rows))
+
+
+@lru_cache(maxsize=512)
+def _policy(digest: bytes) -> Policy:
+    """A body never changes under its digest, so it is parsed once a process."""
+    return restore(PolicyRule.objects.filter(digest=digest).values_list("body", flat=True)[0])
+
+
+def _load_norms() -> tuple[Norm, ...]:
+    fields = ("code", "name", "level", "is_core", "is_active", "region", "valid_from", "valid_to", "set_name")
+    rows = Indicator.objects.order_by("-level", "-is_core", "region", "code").values_list(*fields)
+    return tuple(Norm(*row) for row in rows)
+
+
+def _load_days() -> tuple[frozenset[int], tuple[tuple[str, date, bool], ...]]:
+    years = frozenset(CalendarYear.objects.values_list("year", flat=True))
+    # A nearer region comes later and so wins.
+    days = CalendarDay.objects.order_by("region", "day").values_list("region", "day", "is_workday")
+    return years, tuple(days)
+
+
+@lru_cache(maxsize=64)
+def _calendar(years: frozenset[int], days: tuple[tuple[date, bool], ...]) -> Calendar:
+    return Calendar(extra=dict(days), extra_years=years)
+
+
+_book = Held(_load_book)
+_norms = Held(_load_norms)
+_days = Held(_load_days)
