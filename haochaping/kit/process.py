@@ -1,0 +1,106 @@
+"""Running processes, held by a pidfd, so that a pid that the system gives away again is never mistaken for the old one."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import select
+import signal
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+PROC = Path("/proc")
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Process:
+    """One living process, ours or not; `pid` alone is never trusted after this was made."""
+
+    def __init__(self, pid: int, descriptor: int, child: subprocess.Popen[bytes] | None = None) -> None:
+        self.pid = pid
+        self.descriptor = descriptor
+        self._child = child
+
+    @classmethod
+    def find(cls, pid: int) -> Process | None:
+        """The running process with that pid; None if there is none or only a zombie."""
+        try:
+            process = cls(pid, os.pidfd_open(pid))
+        except (OSError, OverflowError, ValueError):
+            return None
+        return process if process.is_running() else process.close()
+
+    @classmethod
+    def of(cls, child: subprocess.Popen[bytes]) -> Process:
+        """Our own child, which is also reaped when it ends."""
+        return cls(child.pid, os.pidfd_open(child.pid), child)
+
+    def is_running(self) -> bool:
+        """False for a zombie as well: what has ended does not run, whether or not somebody reaped it."""
+        return not self.wait(0)
+
+    def wait(self, seconds: float) -> bool:
+        """Whether it has ended within `seconds`; returns as soon as it does."""
+        if self.descriptor < 0:
+            return True
+        poll = select.poll()
+        poll.register(self.descriptor, select.POLLIN)
+        ended = bool(poll.poll(max(0, int(seconds * 1000))))
+        if ended and self._child is not None:
+            self._child.wait()
+        return ended
+
+    def send(self, number: signal.Signals) -> None:
+        """Signal exactly this process; nothing happens if it has ended."""
+        if self.descriptor >= 0:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self.descriptor, number)
+
+    def close(self) -> None:
+        """Let go of the descriptor; the process itself is left alone."""
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+
+def dies_with_parent(number: signal.Signals) -> Callable[[], None]:
+    """For `preexec_fn`: the child is sent `number` when the thread that started it ends, even by kill -9."""
+    parent = os.getpid()
+
+    def arrange() -> None:
+        _libc.prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0)
+        if os.getppid() != parent:  # it was killed before we could say so
+            os.kill(os.getpid(), number)
+
+    return arrange
+
+
+def links(pid: int, uid: int | None) -> tuple[str, str]:
+    """The executable and the working directory of a process, or two empty strings; looked at as user `uid` if given.
+
+    Root in a container without CAP_SYS_PTRACE may not look at other users' processes, but they themselves may.
+    """
+    paths = [str(PROC / str(pid) / name) for name in ("exe", "cwd")]
+    try:
+        if uid is None or uid == os.geteuid():
+            return os.readlink(paths[0]), os.readlink(paths[1])  # noqa: PTH115  the link's text, also of a deleted file
+        told = subprocess.run(["readlink", *paths], user=uid, capture_output=True, check=True, cwd="/").stdout
+        exe, cwd = os.fsdecode(told).splitlines()
+    except (OSError, ValueError, subprocess.CalledProcessError):
+        return "", ""
+    return exe, cwd
+
+
+def named(name: str, uid: int) -> Iterator[int]:
+    """The pids of processes of user `uid` whose short name is `name`, zombies included."""
+    for entry in PROC.iterdir():
+        if entry.name.isdecimal():
+            with suppress(OSError):
+                if entry.stat().st_uid == uid and (entry / "comm").read_text(encoding="utf-8").strip() == name:
+                    yield int(entry.name)
