@@ -25,6 +25,7 @@ PACKS = config.ROOT / "policies"
 INDICATORS = Path(__file__).parent / "data" / "indicators.csv"
 # The day a code came into use is not known; the national set is taken to hold as long as there is 好差评 (2019).
 INDICATORS_FROM = date(2019, 1, 1)
+LAST_WEEK = 25  # of December, see kit.workdays.Calendar.is_settled
 
 
 class Day(NamedTuple):
@@ -147,14 +148,12 @@ def load_calendar_year(year: int, days: Iterable[Day], source: str, now: datetim
     From then on the year is known and its deadlines are no longer provisional. An amended notice replaces the first.
     """
     found = [Day(*day) for day in days]
-    if wrong := [day.day for day in found if day.day.year != year]:
-        raise Refused(
-            "day_of_other_year",
-            422,
-            f"{wrong[0]} 不在 {year} 年：请核对日历文件",
-            (FieldError("day", "other_year", str(wrong[0])),),
-        )
-    CalendarDay.objects.filter(region="", day__year=year).delete()
+    turn = date(year - 1, 12, LAST_WEEK)  # a notice may move the days around 元旦 of the year before
+    if wrong := [day.day for day in found if not turn <= day.day <= date(year, 12, 31)]:
+        message = f"{wrong[0]} 不属于 {year} 年的安排：请核对日历文件"
+        raise Refused("day_of_other_year", 422, message, (FieldError("day", "day_of_other_year", message),))
+    # The last week stays: the next year's notice may have spoken of it.
+    CalendarDay.objects.filter(region="", day__gte=date(year, 1, 1), day__lt=date(year, 12, LAST_WEEK)).delete()
     CalendarYear.objects.update_or_create(year=year, defaults={"source": source, "loaded_at": now})
     return _add_days("", found, source)
 
@@ -162,16 +161,20 @@ def load_calendar_year(year: int, days: Iterable[Day], source: str, now: datetim
 @transaction.atomic
 def load_local_days(region: str, days: Iterable[Day], source: str) -> int:
     """Days that differ in one region only (local festival, typhoon); a day given again is replaced; the number of days."""
-    found = [Day(*day) for day in days]
-    CalendarDay.objects.filter(region=region, day__in=[day.day for day in found]).delete()
-    return _add_days(region, found, source)
+    return _add_days(region, [Day(*day) for day in days], source)
 
 
 def _add_days(region: str, days: list[Day], source: str) -> int:
-    rows = [
-        CalendarDay(day=day, is_workday=works, name=name, region=region, source=source) for day, works, name in days
-    ]
-    CalendarDay.objects.bulk_create(rows)
+    rows = {
+        day: CalendarDay(day=day, is_workday=works, name=name, region=region, source=source)
+        for day, works, name in days
+    }
+    CalendarDay.objects.bulk_create(
+        rows.values(),
+        update_conflicts=True,
+        unique_fields=["region", "day"],
+        update_fields=["is_workday", "name", "source"],
+    )
     _forget()
     return len(rows)
 
