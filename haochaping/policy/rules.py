@@ -133,7 +133,11 @@ def summary(policy: Policy) -> list[str]:
     """The pack in Chinese lines for `hcp policy show`; ※ marks what no source states."""
     p = policy
     scores = " ".join(f"{p.level_name(n)} {p.score_of(n)}" for n in LEVELS)
-    default = f"{p.default.after}未评默认“{p.level_name(p.default.level)}”" if p.default.level else "不设默认评价"
+    default = (
+        f"{p.default.after}未评默认“{p.level_name(p.default.level)}”"
+        if p.default.enabled and p.default.level
+        else "不设默认评价"
+    )
     lines = [
         f"{p.name}（{p.pack}，地区 {p.region or '全国'}，自 {p.valid_from}）",
         f"分值：{scores}{_mark(p.levels)}",
