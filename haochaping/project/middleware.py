@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils.cache import patch_vary_headers
 
 from haochaping.kit.errors import Refused
 
@@ -29,6 +30,29 @@ class SecurityHeaders:
         response.headers.setdefault("Content-Security-Policy", POLICY)
         response.headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
         response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+        return response
+
+
+class LargeType:
+    """大字版: `request.is_elder` from `?elder=1` or `?elder=0`, remembered by a cookie for a year."""
+
+    COOKIE = "hcp_elder"
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        asked = request.GET.get("elder")
+        chosen = asked if asked in {"0", "1"} else None
+        is_elder = (chosen or request.COOKIES.get(self.COOKIE)) == "1"
+        request.is_elder = is_elder  # type: ignore[attr-defined]
+        response = self.get_response(request)
+        if chosen is not None:
+            response.set_cookie(
+                self.COOKIE, chosen, max_age=31_536_000, httponly=True, samesite="Lax", secure=request.is_secure()
+            )
+        if response.headers.get("Content-Type", "").startswith("text/html"):
+            patch_vary_headers(response, ["Cookie"])
         return response
 
 
