@@ -18,6 +18,7 @@ import subprocess
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TypedDict
 
 from haochaping.kit.config import Misconfigured
 
@@ -38,11 +39,20 @@ class Account:
 
     def may(self, test: str, path: Path) -> bool:
         """Ask the kernel, as that user: `test -x`, `-r`, `-w` (modes, ACLs and mounts all count)."""
-        return subprocess.run(["test", test, str(path)], check=False, cwd="/", **self.identity()).returncode == 0
+        return subprocess.run(["test", test, str(path)], check=False, cwd="/", **identity(self)).returncode == 0
 
-    def identity(self) -> dict[str, object]:
-        """Arguments of `subprocess` that drop uid, gid and groups."""
-        return {"user": self.uid, "group": self.gid, "extra_groups": []}
+
+class Identity(TypedDict):
+    user: int | None
+    group: int | None
+    extra_groups: list[str | int] | None
+
+
+def identity(user: Account | None) -> Identity:
+    """Arguments of `subprocess` that drop uid, gid and groups for `user`; for None we stay who we are."""
+    if user is None:
+        return {"user": None, "group": None, "extra_groups": None}
+    return {"user": user.uid, "group": user.gid, "extra_groups": []}
 
 
 def account(data: Path) -> Account | None:
@@ -86,8 +96,8 @@ def where(directory: Path) -> Path:
         return directory
 
 
-def settle(directory: Path) -> tuple[Path, Account | None]:
-    """Make `directory` if missing; return the home of data and socket, reachable for the account that is returned."""
+def make(directory: Path) -> None:
+    """`directory` is there and is ours, or root's to use; else `Misconfigured`."""
     if not directory.exists():
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         if os.geteuid() == 0:
@@ -96,6 +106,17 @@ def settle(directory: Path) -> tuple[Path, Account | None]:
         raise Misconfigured(
             f"{directory} belongs to another user: run as that user, or set HCP_DATA to a place of yours"
         )
+
+
+def give_to_owner(path: Path) -> None:
+    """What root makes in somebody's directory belongs to that somebody."""
+    if os.geteuid() == 0:
+        owner = path.parent.stat()
+        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+
+
+def settle(directory: Path) -> tuple[Path, Account | None]:
+    """The home of data and socket, reachable for the account that is returned; `directory` itself where it can be."""
     home = where(directory)
     if home != directory:
         _check_pointers(directory, home)

@@ -34,7 +34,10 @@ class Process:
             process = cls(pid, os.pidfd_open(pid))
         except (OSError, OverflowError, ValueError):
             return None
-        return process if process.is_running() else process.close()
+        if process.is_running():
+            return process
+        process.close()
+        return None
 
     @classmethod
     def of(cls, child: subprocess.Popen[bytes]) -> Process:
@@ -43,18 +46,27 @@ class Process:
 
     def is_running(self) -> bool:
         """False for a zombie as well: what has ended does not run, whether or not somebody reaped it."""
-        return not self.wait(0)
+        return not self.wait_unreaped(0)
 
     def wait(self, seconds: float) -> bool:
-        """Whether it has ended within `seconds`; returns as soon as it does."""
+        """Whether it has ended within `seconds`; returns as soon as it does, and reaps a child of ours."""
+        ended = self.wait_unreaped(seconds)
+        if ended and self._child is not None:
+            self._child.wait()
+        return ended
+
+    def wait_unreaped(self, seconds: float) -> bool:
+        """As `wait`, but a child stays a zombie, so that the number of its process group is not given away yet."""
         if self.descriptor < 0:
             return True
         poll = select.poll()
         poll.register(self.descriptor, select.POLLIN)
-        ended = bool(poll.poll(max(0, int(seconds * 1000))))
-        if ended and self._child is not None:
-            self._child.wait()
-        return ended
+        return bool(poll.poll(max(0, int(seconds * 1000))))
+
+    @property
+    def exit_code(self) -> int | None:
+        """Of a child of ours that has ended; negative for a signal, None if we cannot know."""
+        return None if self._child is None else self._child.poll()
 
     def send(self, number: signal.Signals) -> None:
         """Signal exactly this process; nothing happens if it has ended."""
