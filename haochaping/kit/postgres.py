@@ -114,7 +114,8 @@ class Embedded:
                 if not (self._home / "data").exists():
                     cluster.initialise(self._home, self._account, self._credentials.password(SUPERUSER))
                 process = self._spawn()
-            if self._process not in {None, process}:
+            if self._process is not None and self._process is not process:
+                self._process.wait(0)  # reaps it
                 self._process.close()
             self._process = process
             return process
@@ -238,8 +239,9 @@ class Embedded:
             for path in (lock.name, output.name):
                 lodging.give_to_owner(Path(path))
             self._claim(lock.fileno())
-            # Nobody runs there; but PostgreSQL would be kept back by any process of its user that has the old pid now.
-            (data / "postmaster.pid").unlink(missing_ok=True)
+            # Nobody runs there; but PostgreSQL would be kept back by a zombie, or whoever of its user has the old pid now.
+            for stale in (data / "postmaster.pid", run / ".s.PGSQL.5432.lock"):
+                stale.unlink(missing_ok=True)
             child = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
