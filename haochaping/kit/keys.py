@@ -49,6 +49,19 @@ def _from_file(path: Path, size: int) -> bytes:
             pass
         finally:
             draft.unlink()
+        _settle(path.parent)
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
         raise config.Misconfigured(f"{path} can be read by others: chmod 600 it")
-    return bytes.fromhex(path.read_text(encoding="ascii").strip())
+    try:
+        return bytes.fromhex(path.read_text(encoding="ascii").strip())
+    except ValueError:
+        raise config.Misconfigured(f"{path} is not hexadecimal: restore it from the backup") from None
+
+
+def _settle(directory: Path) -> None:
+    """After a power cut the directory still names its files: nothing may be sealed under a key that is then gone."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -114,5 +114,12 @@ def _is_credit_code(code: str) -> bool:
     """Whether the check character of GB 32100 fits and it cannot be a person's ID number."""
     values = [_USCC_ALPHABET.index(c) for c in code]
     total = sum(value * pow(3, place, 31) for place, value in enumerate(values[:17]))
-    is_person = code[:17].isdigit() and _BIRTHDAY.fullmatch(code[6:14]) is not None and code[0] in "12345678"
-    return (31 - total % 31) % 31 == values[17] and not is_person
+    return (31 - total % 31) % 31 == values[17] and not _may_be_a_persons(code)
+
+
+def _may_be_a_persons(code: str) -> bool:
+    """In doubt it is. An enterprise's code and a foreign resident's number both begin with 9: there the check digit decides."""
+    if not code[:17].isdigit() or _BIRTHDAY.fullmatch(code[6:14]) is None:
+        return False
+    total = sum(int(digit) * pow(2, 17 - place, 11) for place, digit in enumerate(code[:17]))  # GB 11643
+    return code[0] != "9" or "10X98765432"[total % 11] == code[17]

@@ -216,11 +216,17 @@ def test_free_text_hides_people(text, shown):
         "材料编号20240101123，共15.50元",
         "拨打12345、110",
         "统一社会信用代码91350100M000100Y43",
+        "机关113201380123400041、企业913201381381200072、91320100MA1381200N都是公开的",
         "办件回执 CP20260302-7FRA8S2E",
     ],
 )
 def test_free_text_without_people_stays_as_it_is(text):
     assert blobs.mask_text(text) == text
+
+
+@pytest.mark.parametrize("number", ["37010119900101038X", "911561199001010013"])
+def test_a_persons_number_that_happens_to_be_a_right_credit_code_is_masked(number):
+    assert number not in blobs.mask_text(f"证号{number}")
 
 
 def test_a_credit_code_with_a_wrong_check_character_may_be_a_card_and_is_masked():

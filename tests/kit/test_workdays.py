@@ -1,0 +1,220 @@
+"""Working days against every day the State Council announced, and deadlines as a table of stories."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from haochaping.kit.clock import CHINA
+from haochaping.kit.workdays import Calendar, Deadline, Term, deadline
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+OFFICIAL = Calendar()
+DAYS = st.dates(date(2007, 1, 1), date(2026, 12, 1))
+
+
+def china(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=CHINA)
+
+
+def announced(shared_data: Path) -> dict[date, bool]:
+    """Each day that some announcement names, and whether it is off."""
+    files = sorted((shared_data / "holidays").glob("20*.json"))
+    days = (day for file in files for day in json.loads(file.read_text(encoding="utf-8"))["days"])
+    return {date.fromisoformat(day["date"]): day["isOffDay"] for day in days}
+
+
+def test_every_day_of_twenty_years_is_as_announced(shared_data):
+    named = announced(shared_data)
+    start, end = date(2007, 1, 1), date(2026, 12, 31)
+    days = [start + timedelta(days=i) for i in range((end - start).days + 1)]
+    assert len(days) == 7305
+    wrong = [day for day in days if OFFICIAL.is_workday(day) != (not named.get(day, day.weekday() >= 5))]
+    assert wrong == []
+    assert all(OFFICIAL.knows(year) for year in range(2007, 2027))
+
+
+def test_the_year_that_is_not_announced_is_not_known(shared_data):
+    assert json.loads((shared_data / "holidays/2027.json").read_text(encoding="utf-8"))["days"] == []
+    assert not OFFICIAL.knows(2027)
+    assert not OFFICIAL.knows(2006)
+
+
+def test_the_last_week_of_a_year_has_been_moved_by_the_next_years_announcement(shared_data):
+    """Why such a week is only settled when the next year is known."""
+    moved = set()
+    for year in range(2008, 2027):
+        file = json.loads((shared_data / f"holidays/{year}.json").read_text(encoding="utf-8"))
+        days = [date.fromisoformat(day["date"]) for day in file["days"]]
+        early = [day for day in days if day.year < year]
+        assert all(day.month == 12 and day.day >= 25 for day in early)
+        moved |= {day.year for day in early}
+    assert moved == {2007, 2011, 2018, 2022}
+
+
+STORIES = [
+    # an ordinary week: dispatched on Monday, five days
+    ("2026-03-02 09:00", "5 workday", "2026-03-09"),
+    # the hour of the day does not matter, from the first minute to the last
+    ("2026-03-02 00:00", "1 workday", "2026-03-03"),
+    ("2026-03-02 23:59", "1 workday", "2026-03-03"),
+    # over a weekend; on a weekend
+    ("2026-03-06 16:30", "1 workday", "2026-03-09"),
+    ("2026-03-07 10:00", "1 workday", "2026-03-09"),
+    # 国庆 2025: off from 1 to 8 October, worked on Sunday 28 September and Saturday 11 October
+    ("2025-09-26 17:00", "1 workday", "2025-09-28"),
+    ("2025-09-26 17:00", "3 workday", "2025-09-30"),
+    ("2025-09-30 09:00", "1 workday", "2025-10-09"),
+    ("2025-09-30 09:00", "3 workday", "2025-10-11"),
+    ("2025-09-30 09:00", "4 workday", "2025-10-13"),
+    # 春节 2026: off from 15 to 23 February, worked on Saturdays 14 and 28 February
+    ("2026-02-13 09:00", "1 workday", "2026-02-14"),
+    ("2026-02-13 09:00", "2 workday", "2026-02-24"),
+    ("2026-02-18 20:00", "5 workday", "2026-02-28"),
+    ("2026-02-27 09:00", "1 workday", "2026-02-28"),
+    ("2026-02-27 09:00", "2 workday", "2026-03-02"),
+    # 元旦 2026, over the turn of two announced years: off 1 to 3 January, worked on Sunday 4 January
+    ("2025-12-31 09:00", "1 workday", "2026-01-04"),
+    # 春节 2020, prolonged to 2 February when the epidemic broke out
+    ("2020-01-23 09:00", "1 workday", "2020-02-03"),
+    # natural days run through every holiday
+    ("2025-09-30 09:00", "5 day", "2025-10-05"),
+    ("2025-09-30 23:59", "1 day", "2025-10-01"),
+    # nothing but the day itself
+    ("2026-03-02 09:00", "0 workday", "2026-03-02"),
+    ("2026-03-02 09:00", "0 day", "2026-03-02"),
+]
+
+
+@pytest.mark.parametrize(("start", "term", "last"), STORIES)
+def test_a_term_ends_with_the_last_minute_of_its_last_day(start, term, last):
+    due = deadline(china(start), Term.parse(term), OFFICIAL)
+    assert due.day == date.fromisoformat(last)
+    assert due.at == china(last) + timedelta(days=1)
+    assert due.at.tzinfo is UTC
+    assert not due.provisional
+
+
+def test_hours_are_exact_and_run_through_the_night():
+    due = deadline(china("2025-09-30 17:30"), Term(24, "hour"), OFFICIAL)
+    assert due == Deadline(china("2025-10-01 17:30").astimezone(UTC))
+
+
+def test_the_day_of_the_start_is_the_day_in_china():
+    start = datetime(2026, 3, 2, 16, 30, tzinfo=UTC)  # half past midnight on Tuesday in China
+    assert deadline(start, Term(1, "workday"), OFFICIAL).day == date(2026, 3, 4)
+
+
+# Years that are not announced
+
+
+@pytest.mark.parametrize(
+    ("start", "term", "provisional"),
+    [
+        ("2026-12-14 09:00", "5 workday", False),
+        ("2026-12-23 09:00", "1 workday", False),
+        ("2026-12-24 09:00", "1 workday", True),  # Friday 25 December 2026 is still ours, its weekend may be exchanged
+        ("2026-12-21 09:00", "15 workday", True),
+        ("2027-03-01 09:00", "1 workday", True),
+        ("2027-03-01 09:00", "5 day", False),  # natural days and hours need no calendar
+        ("2027-03-01 09:00", "24 hour", False),
+        ("2027-03-01 09:00", "0 workday", False),  # counts no day
+    ],
+)
+def test_what_counts_a_day_not_announced_is_provisional(start, term, provisional):
+    assert deadline(china(start), Term.parse(term), OFFICIAL).provisional is provisional
+
+
+def test_the_announcement_makes_the_deadline_final_and_other_than_the_weekend_rule():
+    """Made-up rows for 2027: 元旦 from Friday 1 to Sunday 3 January, worked on Sunday 27 December 2026."""
+    start, term = china("2026-12-24 09:00"), Term(5, "workday")
+    before = deadline(start, term, OFFICIAL)
+    assert (before.day, before.provisional) == (date(2026, 12, 31), True)
+    rows = {date(2027, 1, 1): False, date(2026, 12, 27): True}
+    after = deadline(start, term, Calendar(rows, frozenset({2027})))
+    assert (after.day, after.provisional) == (date(2026, 12, 30), False)
+
+
+def test_single_rows_of_a_year_do_not_make_the_year_known():
+    calendar = Calendar({date(2027, 1, 1): False})
+    assert not calendar.knows(2027)
+    assert calendar.is_settled(date(2027, 1, 1))
+    assert not calendar.is_settled(date(2027, 1, 4))
+    assert deadline(china("2026-12-31 09:00"), Term(1, "workday"), calendar).provisional
+
+
+def test_a_local_day_off_counts_before_the_national_rule():
+    day_off = date(2026, 3, 3)  # a Tuesday, as 三月三 in Guangxi
+    local = Calendar({day_off: False, date(2026, 3, 7): True})
+    assert not local.is_workday(day_off)
+    assert deadline(china("2026-03-02 09:00"), Term(1, "workday"), local).day == date(2026, 3, 4)
+    assert local.is_workday(date(2026, 3, 7))
+    assert not deadline(china("2026-03-02 09:00"), Term(1, "workday"), local).provisional
+
+
+# Counting
+
+
+@given(DAYS, st.integers(0, 60))
+def test_adding_and_counting_agree(day, n):
+    end = OFFICIAL.add_workdays(day, n)
+    assert OFFICIAL.workdays_between(day, end) == n
+    assert OFFICIAL.workdays_between(end, day) == -n
+    assert n == 0 or OFFICIAL.is_workday(end)
+
+
+@given(DAYS, st.integers(0, 30), st.integers(0, 30))
+def test_a_term_in_two_parts_is_the_whole_term(day, first, second):
+    assert OFFICIAL.add_workdays(OFFICIAL.add_workdays(day, first), second) == OFFICIAL.add_workdays(
+        day, first + second
+    )
+
+
+@given(st.datetimes(datetime(2007, 1, 1), datetime(2026, 11, 1)), st.integers(0, 20))
+def test_a_later_start_or_a_longer_term_is_never_due_earlier(start, n):
+    start = start.replace(tzinfo=CHINA)
+    due = deadline(start, Term(n, "workday"), OFFICIAL)
+    assert due.at > start
+    assert deadline(start + timedelta(hours=7), Term(n, "workday"), OFFICIAL).at >= due.at
+    assert deadline(start, Term(n + 1, "workday"), OFFICIAL).at > due.at
+
+
+# Terms
+
+
+def test_a_term_is_read_from_text_and_from_a_table():
+    assert Term.parse("3 workday") == Term.parse({"n": 3, "unit": "workday"}) == Term(3, "workday")
+    assert [str(Term(3, "workday")), str(Term(15, "day")), str(Term(24, "hour"))] == ["3个工作日", "15天", "24小时"]
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        "",
+        "3",
+        "workday",
+        "three workday",
+        "-1 day",
+        "3 week",
+        "1.5 day",
+        "² day",
+        "99999 day",
+        {},
+        {"n": 3},
+        {"n": 3, "unit": "week"},
+        {"n": -1, "unit": "day"},
+        {"n": True, "unit": "day"},
+        {"n": "3", "unit": "day"},
+        {"n": 3, "unit": "day", "half": True},
+    ],
+)
+def test_nonsense_is_no_term(nonsense):
+    with pytest.raises(ValueError):
+        Term.parse(nonsense)
