@@ -30,7 +30,7 @@ _IGNORED = re.compile(r"[\s\-‐-―−·.()]|\u200b|\ufeff")
 _CHINESE_MOBILE = re.compile(r"(?:\+|00)?86(1[3-9][0-9]{9})")
 
 
-def seal(fields: Mapping[str, str], *, table: str, row: UUID) -> bytes:
+def seal(fields: Mapping[str, str], *, table: str, row: UUID | str) -> bytes:
     """The fields, encrypted so that they open only as this row of this table."""
     key_id, nonce = _current_key_id(), secrets.token_bytes(NONCE_SIZE)
     plain = json.dumps(dict(fields), ensure_ascii=False, separators=(",", ":")).encode(errors="surrogatepass")
@@ -38,7 +38,7 @@ def seal(fields: Mapping[str, str], *, table: str, row: UUID) -> bytes:
     return head + crypto.sm4_gcm_encrypt(_row_key(key_id, table, row), nonce, plain, head[:2] + _place(table, row))
 
 
-def unseal(blob: bytes, *, table: str, row: UUID) -> dict[str, str]:
+def unseal(blob: bytes, *, table: str, row: UUID | str) -> dict[str, str]:
     """What `seal` was given for this row of this table; `kit.crypto.Tampered` if the blob is anything else."""
     blob = bytes(blob)  # the database may hand over a memoryview
     if len(blob) < HEAD_SIZE or blob[0] != VERSION or not 1 <= blob[1] <= _current_key_id():
@@ -49,7 +49,7 @@ def unseal(blob: bytes, *, table: str, row: UUID) -> dict[str, str]:
     return fields
 
 
-def reseal(blob: bytes, *, table: str, row: UUID) -> bytes:
+def reseal(blob: bytes, *, table: str, row: UUID | str) -> bytes:
     """The same fields under the current key; the blob itself if it is under that key already."""
     if blob[1] == _current_key_id():
         return bytes(blob)
@@ -81,9 +81,9 @@ def _current_key_id() -> int:
     return key_id
 
 
-def _row_key(key_id: int, table: str, row: UUID) -> bytes:
+def _row_key(key_id: int, table: str, row: UUID | str) -> bytes:
     return crypto.hmac_sm3(keys.key(f"blob-{key_id}"), b"hcp.blob\x00" + _place(table, row))[:16]
 
 
-def _place(table: str, row: UUID) -> bytes:
+def _place(table: str, row: UUID | str) -> bytes:
     return f"{table}|{row}".encode()
