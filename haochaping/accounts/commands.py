@@ -104,7 +104,13 @@ def forget_nonces(*, now: datetime) -> int:
 
 
 def audit(
-    actor: Actor, action: str, subject: str, *, now: datetime, result: str = "ok", facts: Mapping[str, Any] | None = None
+    actor: Actor,
+    action: str,
+    subject: str,
+    *,
+    now: datetime,
+    result: str = "ok",
+    facts: Mapping[str, Any] | None = None,
 ) -> None:
     """Write down who did what. `facts` must not name a citizen."""
     Audit.objects.create(

@@ -87,7 +87,7 @@ def text_to_sign(method: str, target: str, timestamp: str, nonce: str, content_s
     """The six lines that the signature covers (contract §3). `target` is the raw path with its raw query."""
     parts = urlsplit(target)
     query = "&".join(sorted(part for part in parts.query.split("&") if part))
-    return "\n".join((method.upper(), parts.path, query, timestamp, nonce, content_sm3)).encode()
+    return f"{method.upper()}\n{parts.path}\n{query}\n{timestamp}\n{nonce}\n{content_sm3}".encode()
 
 
 def area_prefix(code: str) -> str:

@@ -14,3 +14,6 @@ class Link(models.Model):
     expires_at = models.DateTimeField()
     made_by = models.CharField(max_length=40)
     made_at = models.DateTimeField()
+    # The browser that rated through this link, as the SM3 of its cookie: it alone is shown the receipt, for ten minutes.
+    rated_by = models.BinaryField(null=True)
+    rated_at = models.DateTimeField(null=True)

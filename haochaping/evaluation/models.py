@@ -15,7 +15,7 @@ from haochaping.outbox.models import CurrentTransaction, TransactionId
 class AsServed(models.Model):
     """Where, by whom and of which item: the codes as they stood when the service was given."""
 
-    task_code = models.CharField("实施编码", max_length=31)
+    task_code = models.CharField("实施编码", max_length=64)
     task_handle_item = models.CharField("业务办理项编码", max_length=33, blank=True, default="")
     item_name = models.CharField("事项名称", max_length=500, blank=True, default="")
     organ_code = models.CharField("统一社会信用代码", max_length=18)

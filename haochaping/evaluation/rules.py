@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Level(IntEnum):
@@ -84,3 +90,40 @@ CHANNEL_NAMES = {
     Channel.PAPER: "书面",
     Channel.OTHER: "其他",
 }
+
+LATE_MS = 300_000  # how far ahead of our clock a rating's time may lie (contract §3)
+
+
+def assurance_of(*, name: str, cert: str, mobile: str, is_applicants_mobile: bool) -> Assurance:
+    """How sure we are who rated.
+
+    Real-name: a name with a certificate number, or the very telephone that the business system holds for the case.
+    Weak: a name or telephone that nobody has checked. Else anonymous.
+    """
+    if (name and cert) or (mobile and is_applicants_mobile):
+        return Assurance.REAL_NAME
+    return Assurance.WEAK if name or mobile or cert else Assurance.ANONYMOUS
+
+
+def may_lack_reason(pf: int) -> bool:
+    """From a device or by telephone a bad rating is taken without a reason and marked 未填原因 (contract §3)."""
+    return pf in {Channel.TABLET, Channel.TERMINAL, Channel.TELEPHONE}
+
+
+def canonical(row: Mapping[str, Any]) -> bytes:
+    """A row as bytes that never change: columns by name, times in UTC to the microsecond, bytes as hex."""
+    return json.dumps(
+        {k: _stable(v) for k, v in sorted(row.items())}, ensure_ascii=False, separators=(",", ":")
+    ).encode()
+
+
+def _stable(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    if isinstance(value, (bytes, memoryview)):
+        return bytes(value).hex()
+    if isinstance(value, (list, tuple)):
+        return [_stable(v) for v in value]
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    return str(value)

@@ -16,7 +16,9 @@ PUBLIC_URL = config.text("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
 
 if config.is_production():
     if len(SECRET_KEY) < 50:
-        raise Misconfigured("HCP_SECRET_KEY is shorter than 50 characters: leave it unset to have one made, or write a longer one")
+        raise Misconfigured(
+            "HCP_SECRET_KEY is shorter than 50 characters: leave it unset to have one made, or write a longer one"
+        )
     if not PUBLIC_URL.startswith("https://"):
         raise Misconfigured("HCP_PUBLIC_URL must begin with https:// when HCP_ENV=production")
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
@@ -126,7 +128,9 @@ USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = ROOT / "build" / "static"
 STATICFILES_DIRS = [ROOT / "haochaping" / "project" / "static", ROOT / "build" / "vendor"]
-STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder"]  # the allow-list of project/assets.py, no more
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.FileSystemFinder"
+]  # the allow-list of project/assets.py, no more
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},

@@ -20,7 +20,7 @@ class Order(models.Model):
     area_path = models.CharField(max_length=12, db_index=True)
     window_code = models.CharField(max_length=64, blank=True, default="")
     # what it is about, as rated
-    task_code = models.CharField(max_length=31)
+    task_code = models.CharField(max_length=64)
     item_name = models.CharField(max_length=500, blank=True, default="")
     service_day = models.DateField()
     rated_day = models.DateField()
@@ -46,7 +46,9 @@ class Order(models.Model):
     severity = models.CharField("难易", max_length=10, default="general")  # simple | general | complex
     answer_kind = models.CharField(max_length=10, blank=True, default="")  # submitted | explained
     reply = models.TextField("答复", blank=True, default="")
-    verdict = models.CharField("核验结果", max_length=16, blank=True, default="")  # satisfied | accepted | confirmed | unsatisfied | unreachable
+    verdict = models.CharField(
+        "核验结果", max_length=16, blank=True, default=""
+    )  # satisfied | accepted | confirmed | unsatisfied | unreachable
     was_called = models.BooleanField("已回访", default=False)
     # how often
     moves = models.SmallIntegerField(default=0)

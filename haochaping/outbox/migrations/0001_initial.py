@@ -5,26 +5,27 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Note',
+            name="Note",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('topic', models.CharField(max_length=16)),
-                ('key', models.UUIDField()),
-                ('kind', models.CharField(max_length=16)),
-                ('day', models.DateField()),
-                ('at', models.DateTimeField()),
-                ('xid', haochaping.outbox.models.TransactionId(db_default=haochaping.outbox.models.CurrentTransaction())),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("topic", models.CharField(max_length=16)),
+                ("key", models.UUIDField()),
+                ("kind", models.CharField(max_length=16)),
+                ("day", models.DateField()),
+                ("at", models.DateTimeField()),
+                (
+                    "xid",
+                    haochaping.outbox.models.TransactionId(db_default=haochaping.outbox.models.CurrentTransaction()),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['topic', 'id'], name='note_by_topic')],
+                "indexes": [models.Index(fields=["topic", "id"], name="note_by_topic")],
             },
         ),
     ]

@@ -1,0 +1,310 @@
+"""The lean ASGI door of the hot machine API (design §4.1): signature, strict decoding, gathering, one `admit` a group.
+
+Everything else goes through to Django.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from django.db import DatabaseError, InterfaceError, OperationalError, connections
+from psycopg_pool import PoolTimeout
+
+from haochaping.accounts import signing
+from haochaping.evaluation.records import read_evaluation
+from haochaping.flow.admit import NONCE_USED, admit
+from haochaping.flow.services import admit_services
+from haochaping.kit import clock
+from haochaping.kit.errors import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from haochaping.accounts.queries import AppInfo
+    from haochaping.accounts.signing import SignedBy
+    from haochaping.evaluation.records import Submission
+    from haochaping.flow.admit import Outcome
+
+Scope = dict[str, Any]
+Receive = "Callable[[], Awaitable[Mapping[str, Any]]]"
+Send = "Callable[[Mapping[str, Any]], Awaitable[None]]"
+
+ONE_MOST = 64 * 1024  # bytes of a body with one record
+MANY_MOST = 16 * 1024 * 1024  # bytes of a batch
+SERVICES_MOST, BATCH_MOST = 1_000, 10_000  # records
+GATHER_SECONDS, GATHER_MOST = 0.005, 500
+CHUNK = 2_000  # ratings of a batch in one transaction
+WRITERS = 2
+DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    body: Any
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+@dataclass
+class Waiting:
+    """A rating between its request and its group."""
+
+    submission: Submission
+    signed: SignedBy
+    now: datetime
+    answer: asyncio.Future[Outcome]
+
+
+class Door:
+    """ASGI application: answers `POST` on the three hot paths itself and hands on the rest."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+        self.routes = {
+            "/api/v1/services": (self.services, MANY_MOST),
+            "/api/v1/evaluations": (self.evaluation, ONE_MOST),
+            "/api/v1/evaluations/batch": (self.batch, MANY_MOST),
+        }
+        self.writers = ThreadPoolExecutor(WRITERS, thread_name_prefix="door")
+        self.waiting: list[Waiting] = []
+        self.gathering: asyncio.Task[None] | None = None
+
+    async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+            return
+        route = self.routes.get(scope.get("path", "")) if scope["type"] == "http" else None
+        if route is None or scope["method"] != "POST":
+            await self.inner(scope, receive, send)
+            return
+        handle, most = route
+        answer = await self._answer(handle, most, scope, receive)
+        body = msgspec.json.encode(answer.body)
+        headers = [(b"content-type", b"application/json; charset=utf-8"), (b"content-length", str(len(body)).encode())]
+        headers += [(b"cache-control", b"no-store"), *answer.headers]
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _lifespan(self, receive: Any, send: Any) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                if self.gathering is not None:
+                    await self.gathering
+                await asyncio.to_thread(self.writers.shutdown)
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    async def _answer(self, handle: Any, most: int, scope: Scope, receive: Any) -> Answer:
+        try:
+            body = await _body(scope, receive, most)
+            now = clock.now()
+            signed = await self._in_writer(_signed, scope, body, now)
+            answer: Answer = await handle(signed, body, now)
+        except Refused as no:
+            return Answer(no.status, no.as_json())
+        except DATABASE_AWAY:
+            # Rather than acknowledge and lose: the client keeps it and comes again (contract §3).
+            no = Refused("try_again", 503, "系统暂时无法保存，请稍后重试，数据请勿丢弃。")
+            return Answer(503, no.as_json(), ((b"retry-after", b"2"),))
+        except Exception:
+            log.exception("door failed on %s", scope["path"])
+            return Answer(500, Refused("internal", 500, "系统内部错误，已记录。").as_json())
+        return answer
+
+    async def services(self, signed: SignedBy, body: bytes, now: datetime) -> Answer:
+        given = _decode(body)
+        records = given if isinstance(given, list) else [given]
+        if len(records) > SERVICES_MOST:
+            raise Refused("too_many", 422, f"每次最多 {SERVICES_MOST} 条办件服务，现有 {len(records)} 条，请分批提交。")
+        if not all(isinstance(record, dict) for record in records):
+            raise Refused("malformed", 422, "请求体应为一条办件服务或其数组。")
+        app = signed.app
+        done = await self._in_writer(
+            lambda: admit_services(
+                records, source=app.app_id, now=now, app=app, nonce=signed.nonce_key, is_probe=app.is_probe
+            )
+        )
+        results = [
+            {
+                "projectNo": o.project_no,
+                "serviceNumber": o.service_number,
+                "status": o.status,
+                "errors": [e.as_json() for e in o.errors],
+            }
+            for o in done
+        ]
+        return Answer(200, {"results": results})
+
+    async def evaluation(self, signed: SignedBy, body: bytes, now: datetime) -> Answer:
+        record = _decode(body)
+        if not isinstance(record, dict):
+            raise Refused("malformed", 422, "请求体应为一条评价。多条请用 /api/v1/evaluations/batch。")
+        submission = read_evaluation(record, source=signed.app.app_id, best_is_one=signed.app.best_is_one)
+        outcome = await self._gather(Waiting(submission, signed, now, asyncio.get_running_loop().create_future()))
+        if outcome.refused is not None:
+            if outcome.refused is NONCE_USED:
+                raise signing.BadSignature(NONCE_USED.code, NONCE_USED.message, now)
+            raise outcome.refused
+        if outcome.status == "parked":
+            return Answer(202, {"status": "parked", "receipt": outcome.receipt})
+        answer: dict[str, Any] = {"id": str(outcome.id), "receipt": outcome.receipt}
+        if outcome.status == "duplicate":
+            return Answer(200, answer | {"duplicate": True})
+        return Answer(201, answer | _order(outcome))
+
+    async def batch(self, signed: SignedBy, body: bytes, now: datetime) -> Answer:
+        lines = _lines(body)
+        if len(lines) > BATCH_MOST:
+            raise Refused("too_many", 422, f"每批最多 {BATCH_MOST} 条评价，现有 {len(lines)} 条，请分批提交。")
+        results = await self._in_writer(_admit_lines, lines, signed, now)
+        return Answer(200, {"results": results})
+
+    async def _gather(self, item: Waiting) -> Outcome:
+        """Put the rating with those that arrive within 5 ms; its outcome once the group is on disk."""
+        self.waiting.append(item)
+        if self.gathering is None or self.gathering.done():
+            self.gathering = asyncio.create_task(self._drain())
+        return await item.answer
+
+    async def _drain(self) -> None:
+        await asyncio.sleep(GATHER_SECONDS)
+        while self.waiting:
+            group, self.waiting = self.waiting[:GATHER_MOST], self.waiting[GATHER_MOST:]
+            try:
+                outcomes = await self._in_writer(
+                    lambda group=group: admit(
+                        [w.submission for w in group],
+                        now=max(w.now for w in group),
+                        nonces=[w.signed.nonce_key for w in group],
+                        apps=[w.signed.app for w in group],
+                    )
+                )
+            except Exception as error:  # noqa: BLE001  each waiting request answers for itself
+                for w in group:
+                    if not w.answer.done():
+                        w.answer.set_exception(error)
+            else:
+                for w, outcome in zip(group, outcomes, strict=True):
+                    if not w.answer.done():
+                        w.answer.set_result(outcome)
+
+    async def _in_writer(self, work: Callable[..., Any], *arguments: Any) -> Any:
+        """Run blocking work in one of the writer threads, with this request's clock."""
+        context = copy_context()
+        return await asyncio.get_running_loop().run_in_executor(self.writers, context.run, _connected, work, arguments)
+
+
+def _connected(work: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    """A dead connection is dropped, so that the next request makes a new one; a good one is kept for the next."""
+    try:
+        return work(*arguments)
+    except DatabaseError:
+        for connection in connections.all(initialized_only=True):
+            connection.close_if_unusable_or_obsolete()
+        raise
+
+
+def _signed(scope: Scope, body: bytes, now: datetime) -> SignedBy:
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    query = scope.get("query_string", b"").decode("latin-1")
+    raw = scope.get("raw_path") or scope["path"].encode()
+    path = raw.decode("latin-1").partition("?")[0]
+    return signing.check(scope["method"], f"{path}?{query}" if query else path, headers, body, now)
+
+
+async def _body(scope: Scope, receive: Any, most: int) -> bytes:
+    too_large = Refused("too_large", 413, f"请求体最大 {most // 1024} KB，请拆分后提交。")
+    for name, value in scope["headers"]:
+        if name.lower() == b"content-length" and value.isdigit() and int(value) > most:
+            raise too_large
+    parts, size = [], 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Refused("disconnected", 400, "连接已断开。")
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > most:
+            raise too_large
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+def _decode(body: bytes) -> Any:
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Refused("malformed", 422, "请求体不是合法的 JSON（UTF-8）。") from None
+
+
+def _lines(body: bytes) -> list[Any]:
+    """The records of a JSON array or of NDJSON; a line that is not JSON stays as the refusal it earns."""
+    if body.lstrip()[:1] == b"[":
+        given: list[Any] = _decode(body)
+        return given
+    lines: list[Any] = []
+    for line in body.splitlines():
+        if line.strip():
+            try:
+                lines.append(_decode(line))
+            except Refused as no:
+                lines.append(no)
+    return lines
+
+
+def _admit_lines(lines: Sequence[Any], signed: SignedBy, now: datetime) -> list[dict[str, Any]]:
+    """Judge each line, admit the good ones chunk by chunk; the nonce lies in the first chunk's transaction."""
+    results: list[dict[str, Any]] = [{"index": index} for index in range(len(lines))]
+    good: list[tuple[int, Submission]] = []
+    for index, line in enumerate(lines):
+        try:
+            if isinstance(line, Refused):
+                raise line
+            if not isinstance(line, dict):
+                raise Refused("malformed", 422, "每条评价应为一个 JSON 对象。")
+            good.append((index, read_evaluation(line, source=signed.app.app_id, best_is_one=signed.app.best_is_one)))
+        except Refused as no:
+            results[index] |= {"status": "rejected", "errors": _errors(no)}
+    _once(signed, now)
+    for start in range(0, len(good), CHUNK):
+        chunk = good[start : start + CHUNK]
+        apps: list[AppInfo | None] = [signed.app] * len(chunk)
+        for (index, _), outcome in zip(chunk, admit([s for _, s in chunk], now=now, apps=apps), strict=True):
+            results[index] |= _result(outcome)
+    return results
+
+
+def _once(signed: SignedBy, now: datetime) -> None:
+    # Every line is idempotent by its own key, so the batch's nonce need not share a transaction with all of them.
+    from haochaping.accounts.commands import use_nonces
+
+    if not use_nonces([signed.nonce_key], now=now):
+        raise signing.BadSignature(NONCE_USED.code, NONCE_USED.message, now)
+
+
+def _result(outcome: Outcome) -> dict[str, Any]:
+    if outcome.refused is not None:
+        return {"status": outcome.status, "errors": _errors(outcome.refused)}
+    return {"status": outcome.status, "id": str(outcome.id), "receipt": outcome.receipt} | _order(outcome)
+
+
+def _order(outcome: Outcome) -> dict[str, Any]:
+    if not outcome.order_no or outcome.answer_by is None:
+        return {}
+    return {"orderNo": outcome.order_no, "answerBy": clock.to_wire(outcome.answer_by)}
+
+
+def _errors(no: Refused) -> list[dict[str, str]]:
+    return [f.as_json() for f in no.fields] or [{"field": "", "code": no.code, "message": no.message}]

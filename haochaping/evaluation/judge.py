@@ -1,0 +1,65 @@
+"""Whether a rating may be taken, given its service event. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from haochaping.evaluation.rules import LATE_MS, LEVEL_NAMES, Level, may_lack_reason
+from haochaping.kit.errors import FieldError, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from haochaping.evaluation.records import Submission
+
+
+@dataclass(frozen=True)
+class IndicatorInfo:
+    name: str
+    level: int
+    is_active: bool
+
+
+def judge_alone(s: Submission, indicators: Mapping[str, IndicatorInfo], now: datetime) -> None:
+    """What can be said without the service event; Refused (422) names the fields."""
+    errors: list[FieldError] = []
+    for code in s.indicators:
+        known = indicators.get(code)
+        if known is None:
+            errors.append(FieldError("evalDetail", "indicator_unknown", f"指标 {code} 不在目录内。"))
+        elif known.level != s.level:
+            level = LEVEL_NAMES[Level(known.level)]
+            errors.append(
+                FieldError("evalDetail", "indicator_of_other_level", f"指标 {code}“{known.name}”属于“{level}”。")
+            )
+        elif not known.is_active:
+            errors.append(FieldError("evalDetail", "indicator_retired", f"指标 {code}“{known.name}”已停用。"))
+    if s.assess_time > now + timedelta(milliseconds=LATE_MS):
+        errors.append(FieldError("assessTime", "in_the_future", "assessTime 晚于当前时间，请核对设备时钟。"))
+    if Level(s.level).is_bad and not s.indicators and not s.words and not may_lack_reason(s.pf):
+        errors.append(
+            FieldError("evalDetail", "bad_rating_needs_reason", "请至少选择一项不满意的方面，或写一句话说明原因。")
+        )
+    if errors:
+        raise Refused(errors[0].code, 422, errors[0].message, tuple(errors))
+
+
+def judge_against(
+    s: Submission, *, service_time: datetime, closes_at: datetime, grace: timedelta, now: datetime
+) -> None:
+    """Whether the time fits the service: not before it, and within its window.
+
+    The window is judged by the rater's time; what was given in time may arrive up to `grace` later (design §4).
+    """
+    if s.assess_time < service_time:
+        raise Refused(
+            "before_service",
+            422,
+            "评价时间早于服务时间。",
+            (FieldError("assessTime", "before_service", "assessTime 早于 serviceTime，请核对时钟。"),),
+        )
+    if s.assess_time >= closes_at or (s.arrived or now) >= closes_at + grace:
+        raise Refused("rating_window_closed", 409, "评价期限已过，如有意见请拨打 12345。")

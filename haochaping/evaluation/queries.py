@@ -1,0 +1,100 @@
+"""Reading service events and ratings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import Max
+
+from haochaping.evaluation.judge import IndicatorInfo
+from haochaping.evaluation.models import Evaluation, Evaluator, FollowUp, Ruling, ServiceEvent, Words
+from haochaping.kit import blobs
+from haochaping.kit.workdays import deadline
+from haochaping.policy.queries import calendar, indicators, policy_at
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import date, datetime
+    from uuid import UUID
+
+
+def event(id: UUID) -> ServiceEvent | None:  # noqa: A002  the house's one id
+    return ServiceEvent.objects.filter(id=id).first()
+
+
+def rating(id: UUID) -> Evaluation | None:  # noqa: A002
+    return Evaluation.objects.filter(id=id).first()
+
+
+def is_rated(id: UUID) -> bool:  # noqa: A002
+    return Evaluation.objects.filter(id=id).exists()
+
+
+def is_open_for_rating(event: ServiceEvent, now: datetime) -> bool:
+    """Whether somebody who rates this moment is in time."""
+    return now < event.closes_at
+
+
+def words(id: UUID) -> str:  # noqa: A002
+    """The rater's own words, "" where there are none or they were erased. Mask them before showing."""
+    return Words.objects.filter(id=id).values_list("text", flat=True).first() or ""
+
+
+def follow_up(id: UUID) -> FollowUp | None:  # noqa: A002
+    return FollowUp.objects.filter(id=id).first()
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who rated, opened. Only for a command that writes down why it was opened."""
+
+    name: str
+    cert: str
+    mobile: str
+
+
+def open_identity(id: UUID) -> Identity | None:  # noqa: A002
+    """The rater's identity in clear; None if they gave none or withdrew it. The caller answers for the audit line."""
+    row = Evaluator.objects.filter(id=id).first()
+    if row is None:
+        return None
+    given = blobs.unseal(row.blob, table="evaluation_evaluator", row=id)
+    return Identity(given.get("name", ""), given.get("cert", ""), given.get("mobile", ""))
+
+
+def rulings(id: UUID) -> list[Ruling]:  # noqa: A002
+    return list(Ruling.objects.filter(event_id=id).order_by("n"))
+
+
+def excluded(ids: Iterable[UUID]) -> set[UUID]:
+    """Of these, those whose latest ruling takes them out of the figures."""
+    latest = dict(Ruling.objects.filter(event_id__in=list(ids)).values_list("event_id").annotate(last=Max("n")))
+    rows = Ruling.objects.filter(event_id__in=list(latest)).values_list("event_id", "n", "excludes")
+    return {event_id for event_id, n, excludes in rows if excludes and latest[event_id] == n}
+
+
+def closing_time(area: str, service_time: datetime, day: date) -> datetime:
+    """When the window to rate a service of that moment is over, by the policy of its own day."""
+    return deadline(service_time, policy_at(area, day).supplement.within.term, calendar(area)).at
+
+
+def grace(area: str, day: date) -> timedelta:
+    """How much later than its window a rating that was given in time may still arrive."""
+    term = policy_at(area, day).supplement.late_arrival
+    return timedelta(hours=term.n) if term.unit == "hour" else timedelta(days=term.n)
+
+
+def catalogue(area: str, day: date) -> Mapping[str, IndicatorInfo]:
+    """Every indicator by code, retired ones marked, as in force in that area on that day."""
+    return {n.code: IndicatorInfo(n.name, n.level, n.is_active) for n in indicators(area, day, retired=True)}
+
+
+def evaluation_row(row: Evaluation) -> dict[str, Any]:
+    """The columns under the row's SM3: all but the hash itself and the transaction that wrote it."""
+    return {
+        field.column: getattr(row, field.attname)
+        for field in Evaluation._meta.concrete_fields  # noqa: SLF001  Django documents _meta
+        if field.column not in {"row_sm3", "xid"}
+    }

@@ -1,0 +1,333 @@
+"""Service events come in: from business systems, from files, from parking (design §4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from django.db import DataError, IntegrityError, transaction
+
+from haochaping.accounts.commands import use_nonces
+from haochaping.directory.queries import snapshot
+from haochaping.evaluation import queries as evaluation
+from haochaping.evaluation.models import Applicant, Parked, ServiceEvent, ServiceVersion
+from haochaping.evaluation.records import ServiceRecord, read_service
+from haochaping.evaluation.rules import canonical
+from haochaping.flow.admit import NONCE_USED, index, unpark
+from haochaping.kit import blobs, clock, crypto, ids, keys
+from haochaping.kit.errors import FieldError, Refused
+from haochaping.kit.rows import insert_new
+from haochaping.outbox.commands import tell
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from haochaping.accounts.queries import AppInfo
+    from haochaping.directory.queries import Directory
+
+PERSONAL = {"user_name", "credit_num", "mobile", "credit_type"}
+RESUME_BATCH = 500
+
+
+@dataclass(frozen=True)
+class ServiceOutcome:
+    """What became of one service record: created, updated, unchanged, parked or rejected."""
+
+    project_no: str
+    service_number: int | None
+    status: str
+    id: UUID | None = None
+    errors: tuple[FieldError, ...] = field(default=())
+
+
+def admit_services(
+    wire: Sequence[Mapping[str, Any]],
+    *,
+    source: str,
+    now: datetime,
+    app: AppInfo | None = None,
+    nonce: tuple[str, str] | None = None,
+    is_probe: bool = False,
+) -> list[ServiceOutcome]:
+    """Take in service records of the wire form (domain §3.3), all in one transaction; one outcome each, in order.
+
+    A known service event whose record says something else gets a new version; ratings stay as they were rated. What
+    names an item or organ that we do not know yet is parked and resumed when that arrives. Ratings that waited for one
+    of these service events are admitted in the same transaction.
+    """
+    with transaction.atomic():
+        if nonce is not None and not use_nonces([nonce], now=now):
+            raise NONCE_USED
+        return _halve(list(enumerate(wire)), source, now, app, is_probe=is_probe)
+
+
+def _halve(
+    group: list[tuple[int, Mapping[str, Any]]], source: str, now: datetime, app: AppInfo | None, *, is_probe: bool
+) -> list[ServiceOutcome]:
+    try:
+        with transaction.atomic():
+            return _admit([record for _, record in group], source, now, app, is_probe=is_probe)
+    except (DataError, IntegrityError):
+        if len(group) == 1:
+            no = FieldError("", "not_storable", "该记录含有无法保存的内容，请检查各字段的字符与长度。")
+            return [ServiceOutcome(*_name(group[0][1]), "rejected", errors=(no,))]
+    half = len(group) // 2
+    return _halve(group[:half], source, now, app, is_probe=is_probe) + _halve(
+        group[half:], source, now, app, is_probe=is_probe
+    )
+
+
+def _name(record: Mapping[str, Any]) -> tuple[str, int | None]:
+    number = str(record.get("serviceNumber", ""))
+    return str(record.get("projectNo", ""))[:100], int(number) if number.isdigit() and len(number) < 3 else None
+
+
+def _admit(
+    wire: list[Mapping[str, Any]], source: str, now: datetime, app: AppInfo | None, *, is_probe: bool
+) -> list[ServiceOutcome]:
+    directory = snapshot()
+    outcomes: list[ServiceOutcome | None] = [None] * len(wire)
+    read: dict[UUID, tuple[int, ServiceRecord, dict[str, Any]]] = {}
+    parked: dict[UUID, tuple[int, ServiceRecord, str]] = {}
+    for place, raw in enumerate(wire):
+        try:
+            record = read_service(raw)
+            id_ = ids.event_id(record.project_no, record.service_number)
+            missing = _missing(record, directory)
+            if missing:
+                _may_speak_for(app, record.area, directory.organs.get(record.organ_code))
+                parked[id_] = (place, record, missing)
+                read.pop(id_, None)
+            else:
+                row = _row(id_, record, directory, source, now, is_probe=is_probe)
+                _may_speak_for(app, row["area"], directory.organs[record.organ_code])
+                if id_ in read:  # twice in one group: the later one is what holds
+                    outcomes[read[id_][0]] = ServiceOutcome(record.project_no, record.service_number, "unchanged", id_)
+                read[id_] = (place, record, row)
+        except Refused as no:
+            outcomes[place] = ServiceOutcome(
+                *_name(raw), "rejected", errors=no.fields or (FieldError("", no.code, no.message),)
+            )
+    statuses = _write(read, now)
+    for id_, (place, record, _) in read.items():
+        outcomes[place] = ServiceOutcome(record.project_no, record.service_number, statuses[id_], id_)
+    _park(parked, source, now)
+    for id_, (place, record, missing) in parked.items():
+        name, _, code = missing.partition(":")
+        what = FieldError(
+            "taskCode" if name == "item" else "orgcode",
+            f"{name}_unknown",
+            f"{'事项' if name == 'item' else '单位'} {code} 尚未登记，已暂存，登记后自动入库。",
+        )
+        outcomes[place] = ServiceOutcome(record.project_no, record.service_number, "parked", id_, (what,))
+    return [
+        o if o is not None else ServiceOutcome(*_name(wire[place]), "unchanged") for place, o in enumerate(outcomes)
+    ]
+
+
+def _may_speak_for(app: AppInfo | None, area: str, organ: Any) -> None:
+    """An app names services of its own organs only (API1)."""
+    path = organ.path if organ else ""
+    if app is not None and not (
+        snapshot().area_path(area).startswith(app.area) and (path.startswith(app.organ) or not organ)
+    ):
+        no = FieldError("orgcode", "organ_not_yours", "该应用无权提交此单位的办件。")
+        raise Refused(no.code, 403, no.message, (no,))
+
+
+def _missing(record: ServiceRecord, directory: Directory) -> str:
+    """What the directory lacks for this record, as `organ:<code>` or `item:<code>`; "" if nothing."""
+    if record.organ_code not in directory.organs:
+        return f"organ:{record.organ_code}"
+    if directory.item(record.task_code, record.task_handle_item) is None:
+        return f"item:{record.task_code}"
+    return ""
+
+
+def _row(
+    id_: UUID, record: ServiceRecord, directory: Directory, source: str, now: datetime, *, is_probe: bool
+) -> dict[str, Any]:
+    day = clock.day(record.service_time)
+    organ, item = directory.organs[record.organ_code], directory.item(record.task_code, record.task_handle_item, day)
+    assert item is not None  # `_missing` looked
+    window = directory.windows.get(record.window_code)
+    region = directory.region(record.area)
+    area = region.code if region else record.area
+    area_path = directory.area_path(area)
+    return {
+        "id": id_,
+        "project_no": record.project_no,
+        "service_number": record.service_number,
+        "project_name": record.project_name,
+        "service_name": record.service_name,
+        "service_time": record.service_time,
+        "service_day": day,
+        "pro_status": record.pro_status,
+        "pro_channel": record.pro_channel,
+        "project_type": record.project_type,
+        "promise_day": record.promise_day,
+        "promise_type": record.promise_type,
+        "accept_date": record.accept_date,
+        "result_date": record.result_date,
+        "user_prop": record.user_prop,
+        "mode": record.mode,
+        "task_code": item.task_code,
+        "task_handle_item": record.task_handle_item or item.handle_item,
+        "item_name": item.name,
+        "organ_code": organ.code,
+        "organ_name": organ.name,
+        "organ_path": organ.path,
+        "area": area,
+        "area_path": area_path,
+        "hall_code": window.hall if window else "",
+        "window_code": record.window_code,
+        "clerk_no": record.clerk_no,
+        "aspect": record.aspect,
+        "point": record.point,
+        "is_probe": is_probe,
+        "source": source,
+        "version": 1,
+        "digest": _digest(record),
+        "received_at": now,
+        "closes_at": evaluation.closing_time(area_path, record.service_time, day),
+    }
+
+
+def _digest(record: ServiceRecord) -> bytes:
+    return crypto.hmac_sm3(
+        keys.key("content"), canonical({name: getattr(record, name) for name in record.__dataclass_fields__})
+    )
+
+
+def _write(read: dict[UUID, tuple[int, ServiceRecord, dict[str, Any]]], now: datetime) -> dict[UUID, str]:
+    rows = [row for _, (_, _, row) in sorted(read.items())]
+    new = insert_new("evaluation_serviceevent", rows)
+    statuses = dict.fromkeys(new, "created")
+    stored = {
+        e.id: e
+        for e in ServiceEvent.objects.select_for_update()
+        .filter(id__in=[i for i in sorted(read) if i not in new])
+        .order_by("id")
+    }
+    changed: list[ServiceEvent] = []
+    versions: list[ServiceVersion] = []
+    for id_, event in stored.items():
+        _, _, row = read[id_]
+        if bytes(event.digest) == row["digest"]:
+            statuses[id_] = "unchanged"
+            continue
+        statuses[id_] = "updated"
+        body = {
+            f.attname: getattr(event, f.attname) for f in ServiceEvent._meta.concrete_fields if f.attname != "digest"
+        }
+        versions.append(
+            ServiceVersion(
+                event_id=id_,
+                n=event.version,
+                body=msgspec.to_builtins(body),
+                source=event.source,
+                received_at=event.received_at,
+            )
+        )
+        changed.append(ServiceEvent(**{**row, "version": event.version + 1}))
+    if changed:
+        ServiceVersion.objects.bulk_create(versions)
+        ServiceEvent.objects.bulk_update(changed, [name for name in rows[0] if name != "id"])
+    _keep_applicants(read, {i for i, status in statuses.items() if status != "unchanged"})
+    # A moved service day dirties the day it came from as well.
+    days = {(id_, "service", read[id_][2]["service_day"]) for id_, status in statuses.items() if status != "unchanged"}
+    days |= {(event.id, "service", event.service_day) for event in stored.values() if statuses[event.id] == "updated"}
+    tell(sorted(days), now=now)
+    waiting = list(Parked.objects.filter(kind="evaluation", waits_for="event", id__in=list(new)))
+    if waiting:
+        unpark(waiting, now=now)
+    Parked.objects.filter(kind="service", id__in=list(new)).delete()
+    return statuses
+
+
+def _keep_applicants(read: dict[UUID, tuple[int, ServiceRecord, dict[str, Any]]], ids_: set[UUID]) -> None:
+    people = []
+    for id_ in sorted(ids_):
+        r = read[id_][1]
+        person = {name: value for name in PERSONAL if (value := getattr(r, name))}
+        if person:
+            people.append(
+                Applicant(
+                    id=id_,
+                    blob=blobs.seal(person, table="evaluation_applicant", row=id_),
+                    phone_index=index("phone", r.mobile),
+                    id_index=index("cert", r.credit_num),
+                    name_index=index("name", r.user_name),
+                )
+            )
+    Applicant.objects.bulk_create(
+        people,
+        update_conflicts=True,
+        unique_fields=["id"],
+        update_fields=["blob", "phone_index", "id_index", "name_index"],
+    )
+
+
+def _park(parked: dict[UUID, tuple[int, ServiceRecord, str]], source: str, now: datetime) -> None:
+    """The newest record of a service event is the one that is kept waiting."""
+    rows = []
+    for id_, (_, record, missing) in sorted(parked.items()):
+        body = msgspec.json.encode(record).decode()
+        rows.append(
+            Parked(
+                id=id_,
+                kind="service",
+                blob=blobs.seal({"record": body}, table="evaluation_parked", row=id_),
+                digest=_digest(record),
+                waits_for=missing,
+                reason=f"{missing.partition(':')[0]}_unknown",
+                source=source,
+                received_at=now,
+            )
+        )
+    Parked.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["id", "kind"],
+        update_fields=["blob", "digest", "waits_for", "reason", "source"],
+    )
+
+
+def resume(*, now: datetime) -> int:
+    """Take up what waits for an item or organ that the directory has got since, and ratings whose event slipped in beside them.
+
+    The job's net under the same work at arrival; how many left the park.
+    """
+    directory = snapshot()
+    waits = set(Parked.objects.filter(kind="service").values_list("waits_for", flat=True).distinct())
+    known = [
+        w for w in waits
+        if (w.startswith("item:") and w[5:] in directory.items) or (w.startswith("organ:") and w[6:] in directory.organs)
+    ]  # fmt: skip
+    done = 0
+    while rows := list(
+        Parked.objects.filter(kind="service", waits_for__in=known).order_by("received_at")[:RESUME_BATCH]
+    ):
+        with transaction.atomic():
+            for row in rows:
+                record = msgspec.json.decode(
+                    blobs.unseal(bytes(row.blob), table="evaluation_parked", row=row.id)["record"], type=ServiceRecord
+                )
+                missing = _missing(record, directory)
+                if missing:
+                    Parked.objects.filter(id=row.id, kind="service").update(waits_for=missing)
+                else:
+                    read = {row.id: (0, record, _row(row.id, record, directory, row.source, now, is_probe=False))}
+                    _write(read, now)
+                    Parked.objects.filter(id=row.id, kind="service").delete()
+                    done += 1
+    late = Parked.objects.filter(kind="evaluation", waits_for="event", id__in=ServiceEvent.objects.values("id"))
+    while rows := list(late[:RESUME_BATCH]):
+        left = unpark(rows, now=now)
+        done += left
+        if not left:
+            break
+    return done
