@@ -1,0 +1,306 @@
+"""The life of a bad-rating work order (差评工单), as one table.
+
+Whatever may happen to an order is a line of MOVES (contract §5): pages draw their buttons from it, the API its verbs,
+docs/flow.md its diagram (`python -m haochaping.rectification.workflow > docs/flow.md`), the tests their stories. A new
+business rule is a new line, or a new condition that a line names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from haochaping.accounts.rules import Actor, Role
+from haochaping.kit.errors import FieldError, Refused
+from haochaping.rectification import needs
+from haochaping.rectification.rules import STATE_NAMES, State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["MOVES", "Line", "Part", "Standing", "State", "diagram", "lines_open_to", "page", "parts_of", "read", "step"]
+
+
+class Part(StrEnum):
+    """Who moves an order."""
+
+    HANDLER = "handler"
+    ARBITER = "arbiter"
+    SUPERVISOR = "supervisor"
+    REVIEWER = "reviewer"
+    OPERATOR = "operator"
+    CITIZEN = "citizen"
+    SYSTEM = "system"
+
+    @property
+    def name_zh(self) -> str:
+        return PART_NAMES[self]
+
+
+PART_NAMES = {
+    Part.HANDLER: "承办单位",
+    Part.ARBITER: "裁定人员",
+    Part.SUPERVISOR: "督办人员",
+    Part.REVIEWER: "复核人员",
+    Part.OPERATOR: "12345话务员",
+    Part.CITIZEN: "评价人",
+    Part.SYSTEM: "系统",
+}
+PARTS_OF_ROLE = {
+    Role.SUPERVISOR: (Part.SUPERVISOR, Part.ARBITER),
+    Role.CITY: (Part.SUPERVISOR, Part.ARBITER),
+    Role.HANDLER: (Part.HANDLER,),
+    Role.REVIEWER: (Part.REVIEWER,),
+    Role.OPERATOR: (Part.OPERATOR,),
+}
+VERB_NAMES = {
+    "open": "形成工单",  # the first line of every history; no move, for nothing stood before it
+    "sign": "签收",
+    "auto_sign": "自动签收",
+    "return": "退单",
+    "assign": "裁定派发",
+    "contact": "联系评价人",
+    "confirm": "核实确认",
+    "explain": "解释说明",
+    "appeal": "申诉",
+    "uphold": "裁定申诉成立",
+    "dismiss": "驳回申诉",
+    "object": "提出异议",
+    "request_extension": "申请延期",
+    "grant_extension": "同意延期",
+    "refuse_extension": "不同意延期",
+    "submit": "提交整改结果",
+    "send_back": "发回重办",
+    "approve": "审核通过",
+    "record": "登记回访",
+    "skip": "免予回访",
+    "satisfied": "对整改满意",
+    "unsatisfied": "对整改不满意",
+    "reopen": "重新整改",
+    "urge": "催办",
+    "instruct": "督办批示",
+    "note": "备注",
+    "escalate": "超期上报",
+}
+
+
+class Line(NamedTuple):
+    """One way in which an order may move.
+
+    `only_if` names the CONDITIONS that must hold; `unless` a condition under which the order goes elsewhere instead.
+    """
+
+    source: State
+    verb: str
+    by: tuple[Part, ...]
+    target: State
+    needs: tuple[str, ...] = ()
+    may: tuple[str, ...] = ()
+    only_if: tuple[str, ...] = ()
+    unless: tuple[str, State] | None = None
+
+    @property
+    def label(self) -> str:
+        return VERB_NAMES[self.verb]
+
+    @property
+    def is_final(self) -> bool:
+        """Whether it cannot simply be taken back, so that a page asks again first."""
+        return self.target is not self.source or self.unless is not None
+
+
+S, P = State, Part
+_MOVES = (
+    Line(S.DISPATCHED, "sign", (P.HANDLER,), S.VERIFYING),
+    Line(S.DISPATCHED, "auto_sign", (P.SYSTEM,), S.VERIFYING, only_if=("limit_passed",)),
+    Line(S.DISPATCHED, "return", (P.HANDLER,), S.ARBITRATING, ("reason_code", "reason"), only_if=("may_return",)),
+    Line(S.ARBITRATING, "assign", (P.ARBITER,), S.DISPATCHED, ("organ", "reason"), may=("co_organs",)),
+    Line(S.VERIFYING, "contact", (P.HANDLER, P.OPERATOR), S.VERIFYING, ("way", "result"), only_if=("way_keeps_the_seal",)),
+    Line(S.VERIFYING, "confirm", (P.HANDLER,), S.RECTIFYING, ("is_true", "is_reasonable", "cause", "severity", "findings")),
+    Line(S.VERIFYING, "explain", (P.HANDLER,), S.REVIEWING, ("findings", "basis", "reply")),
+    Line(S.VERIFYING, "appeal", (P.HANDLER,), S.APPEALING, ("kind", "reason", "evidence"), only_if=("appeal_in_time",)),
+    Line(S.APPEALING, "uphold", (P.REVIEWER,), S.VOIDED, ("ruling",), only_if=("is_impartial",), unless=("not_ours", S.ARBITRATING)),
+    Line(S.APPEALING, "dismiss", (P.REVIEWER,), S.RECTIFYING, ("ruling",), only_if=("is_impartial",)),
+    Line(S.VOIDED, "object", (P.CITIZEN,), S.APPEALING, ("reason",), only_if=("may_object", "objection_in_time")),
+    Line(S.RECTIFYING, "request_extension", (P.HANDLER,), S.RECTIFYING, ("reason", "until"), only_if=("may_extend", "none_asked", "until_is_near")),
+    Line(S.RECTIFYING, "grant_extension", (P.SUPERVISOR,), S.RECTIFYING, ("reason",), only_if=("one_asked",)),
+    Line(S.RECTIFYING, "refuse_extension", (P.SUPERVISOR,), S.RECTIFYING, ("reason",), only_if=("one_asked",)),
+    Line(S.RECTIFYING, "submit", (P.HANDLER,), S.REVIEWING, ("measures", "reply"), may=("cause",)),
+    Line(S.REVIEWING, "send_back", (P.SUPERVISOR,), S.RECTIFYING, ("reason",)),
+    Line(S.REVIEWING, "approve", (P.SUPERVISOR,), S.CALLBACK),
+    Line(S.CALLBACK, "record", (P.OPERATOR,), S.CLOSED, ("result",), may=("pressed", "note"), unless=("tries_are_left", S.CALLBACK)),
+    Line(S.CALLBACK, "skip", (P.SYSTEM,), S.CLOSED, only_if=("needs_no_callback", "limit_passed")),
+    Line(S.CALLBACK, "satisfied", (P.CITIZEN,), S.CLOSED),
+    Line(S.CALLBACK, "unsatisfied", (P.CITIZEN, P.OPERATOR), S.RECTIFYING, ("reason",), unless=("second_time", S.CLOSED)),
+    Line(S.CLOSED, "reopen", (P.SUPERVISOR, P.SYSTEM), S.RECTIFYING, ("reason",), only_if=("may_reopen",)),
+)  # fmt: skip
+_ANY_OPEN = (
+    ("urge", (P.SUPERVISOR,), ("text",)),
+    ("instruct", (P.SUPERVISOR,), ("text",)),
+    ("note", (P.SUPERVISOR, P.SYSTEM), ("text",)),  # the system notes that a calendar moved a provisional limit
+    ("escalate", (P.SYSTEM,), ()),
+)
+MOVES = _MOVES + tuple(Line(s, verb, by, s, told) for verb, by, told in _ANY_OPEN for s in State if s.is_open)
+BY_SOURCE_AND_VERB = {(line.source, line.verb): line for line in MOVES}
+VERBS = tuple(dict.fromkeys(line.verb for line in MOVES))
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What conditions ask about: the order, the policy of its dispatch day, and the actor. The defaults hinder nothing."""
+
+    limit_passed: bool = True
+    returns_left: int = 1
+    appeal_in_time: bool = True
+    appeal_kind: str = ""
+    objections_left: int = 1
+    objection_in_time: bool = True
+    extensions_left: int = 1
+    extension_asked: bool | None = None  # None: not known
+    latest_extension: date = date.max
+    today: date = date.min
+    needs_callback: bool = False
+    tries_left: int = 0  # after this one
+    unsatisfied: int = 0
+    reopens_left: int = 1
+    opens_identity: bool = True
+    actor_id: str = ""
+    barred: frozenset[str] = frozenset()  # who appealed, and who ruled before
+    offered: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # choices that policy or directory allow
+
+
+class Condition(NamedTuple):
+    """Whether it holds; the Chinese no where it must and does not; the fact that is to blame, if one is."""
+
+    holds: Callable[[Standing, Mapping[str, Any]], bool]
+    no: str
+    field: str = ""
+
+
+CONDITIONS = {
+    "limit_passed": Condition(lambda s, _: s.limit_passed, "本步期限尚未到。"),
+    "may_return": Condition(lambda s, _: s.returns_left > 0, "按本地规则，不能退单或退单次数已用完；如确非本单位职责，请在签收后申诉。"),
+    "way_keeps_the_seal": Condition(lambda s, f: s.opens_identity or f["way"] not in needs.OPEN_WAYS, "评价人未同意公开身份，只能经平台转接或12345联系。", "way"),
+    "appeal_in_time": Condition(lambda s, _: s.appeal_in_time, "申诉期限已过，请整改或解释说明。"),
+    "not_ours": Condition(lambda s, _: s.appeal_kind == "not_ours", "非本单位责任"),
+    "is_impartial": Condition(lambda s, _: s.actor_id not in s.barred, "提出申诉的人和已作过裁决的人不能复核，请由另一位复核人员处理。"),
+    "may_object": Condition(lambda s, _: s.objections_left > 0, "异议只能提出一次，复核结论为最终结论。"),
+    "objection_in_time": Condition(lambda s, _: s.objection_in_time, "提出异议的期限已过。"),
+    "may_extend": Condition(lambda s, _: s.extensions_left > 0, "延期次数已用完。"),
+    "none_asked": Condition(lambda s, _: s.extension_asked is not True, "已有一次延期申请待批。"),
+    "until_is_near": Condition(lambda s, f: s.today < date.fromisoformat(f["until"]) <= s.latest_extension, "延期日期应在今天之后，且不超过本地规则允许的最长延期。", "until"),
+    "one_asked": Condition(lambda s, _: s.extension_asked is not False, "没有待批的延期申请。"),
+    "tries_are_left": Condition(lambda s, f: f["result"] == "unreachable" and s.tries_left > 0, "未联系上，还可再拨"),
+    "needs_no_callback": Condition(lambda s, _: not s.needs_callback, "此工单须回访。"),
+    "second_time": Condition(lambda s, _: s.unsatisfied > 0, "第二次不满意"),
+    "may_reopen": Condition(lambda s, _: s.reopens_left > 0, "工单只能重新打开一次。"),
+}  # fmt: skip
+
+
+def parts_of(actor: Actor) -> frozenset[Part]:
+    """The parts an actor can play. A business system acts for its organ's handlers (contract §3)."""
+    if actor.kind != "person":
+        part = {"system": Part.SYSTEM, "citizen": Part.CITIZEN, "app": Part.HANDLER}.get(actor.kind)
+        return frozenset({part} if part else ())
+    return frozenset(part for role in actor.roles for part in PARTS_OF_ROLE.get(role, ()))
+
+
+def line_for(state: State, verb: str) -> Line:
+    """The line of that verb from that state; Refused `unknown_verb` (404) or `not_possible_now` (409)."""
+    if verb not in VERBS:
+        raise Refused("unknown_verb", 404, f"没有“{verb}”这一操作。")
+    line = BY_SOURCE_AND_VERB.get((state, verb))
+    if line is None:
+        raise Refused(
+            "not_possible_now", 409, f"工单现为“{STATE_NAMES[state]}”，不能“{VERB_NAMES[verb]}”，请刷新后再看。"
+        )
+    return line
+
+
+def read(line: Line, facts: Mapping[str, Any], standing: Standing) -> dict[str, Any]:
+    """The facts of a move in plain JSON types; Refused `facts_refused` (422) that names every wrong or missing field."""
+    clean, errors = needs.read(line.verb, line.needs, line.may, standing.offered, facts)
+    if errors:
+        raise Refused("facts_refused", 422, "".join(error.message for error in errors), errors)
+    return clean
+
+
+def step(state: State, verb: str, part: Part, facts: Mapping[str, Any], standing: Standing | None = None) -> State:
+    """The state after `verb`, or a Refused that says why not: 404, 409 for the state, 403 for the part, 422 for a fact."""
+    standing = standing or Standing()
+    line = line_for(state, verb)
+    if part not in line.by:
+        who = "或".join(PART_NAMES[by] for by in line.by)
+        raise Refused("not_your_part", 403, f"“{line.label}”由{who}办理。")
+    clean = read(line, facts, standing)
+    for name in line.only_if:
+        condition = CONDITIONS[name]
+        if not condition.holds(standing, clean):
+            if condition.field:
+                raise Refused("facts_refused", 422, condition.no, (FieldError(condition.field, name, condition.no),))
+            raise Refused(name, 409, condition.no)
+    if line.unless and CONDITIONS[line.unless[0]].holds(standing, clean):
+        return line.unless[1]
+    return line.target
+
+
+def lines_open_to(state: State, parts: frozenset[Part], standing: Standing) -> list[Line]:
+    """The lines that one who plays these parts may take now, before anything is filled in."""
+    return [
+        line
+        for line in MOVES
+        if line.source is state
+        and parts & set(line.by)
+        and all(CONDITIONS[name].field or CONDITIONS[name].holds(standing, {}) for name in line.only_if)
+    ]
+
+
+def diagram() -> str:
+    """MOVES as a mermaid state diagram; what keeps the state is left to the table."""
+    lines = ["stateDiagram-v2"]
+    lines += [f'    state "{state.name_zh}" as {state}' for state in State]
+    lines += ["    [*] --> dispatched: 责任单位明确", "    [*] --> arbitrating: 责任单位不明"]
+    for line in _MOVES:
+        said = f"{line.label}（{'、'.join(by.name_zh for by in line.by)}）"
+        if line.target is not line.source:
+            lines.append(f"    {line.source} --> {line.target}: {said}")
+        if line.unless and line.unless[1] is not line.source:
+            lines.append(f"    {line.source} --> {line.unless[1]}: {said}，{CONDITIONS[line.unless[0]].no}")
+    lines += ["    closed --> [*]", "    voided --> [*]"]
+    return "\n".join(lines)
+
+
+def page() -> str:
+    """docs/flow.md: the diagram, and every line with its part, its needs and its conditions."""
+    rows = [*_MOVES, *(Line(S.DISPATCHED, verb, by, S.DISPATCHED, told) for verb, by, told in _ANY_OPEN)]
+    table = []
+    for n, line in enumerate(rows):
+        source, target = (line.source, line.target) if n < len(_MOVES) else ("any open", "same")
+        unless = f"; {line.unless[1]} if {line.unless[0]}" if line.unless else ""
+        told = ", ".join([*line.needs, *(f"{name}?" for name in line.may)])
+        who = ", ".join(line.by)
+        table.append(
+            f"| {source} | `{line.verb}` {line.label} | {who} | {target}{unless} | {told} | {', '.join(line.only_if)} |"
+        )
+    return "\n".join((
+        "# The life of a bad-rating order",
+        "",
+        "Made from `haochaping/rectification/workflow.py` by `python -m haochaping.rectification.workflow > docs/flow.md`.",
+        "",
+        "```mermaid",
+        diagram(),
+        "```",
+        "",
+        "| source | verb | by | target | needs | only if |",
+        "|---|---|---|---|---|---|",
+        *table,
+        "",
+        "Limits run in every state but `closed` and `voided`; the answer limit runs from dispatch and is never reset.",
+        "",
+    ))  # fmt: skip
+
+
+if __name__ == "__main__":
+    print(page(), end="")
