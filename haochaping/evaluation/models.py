@@ -127,6 +127,14 @@ class Evaluation(AsServed):
         ]
 
 
+class Receipt(models.Model):
+    """From what the rater keeps to what came of it. Only its SM3 is kept: who reads this table can ask for nobody's progress."""
+
+    append_only = True
+    digest = models.BinaryField(primary_key=True)
+    event_id = models.UUIDField()
+
+
 class Evaluator(Sealed):
     """Who rated, as far as they said."""
 

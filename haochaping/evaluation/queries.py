@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import Max
 
 from haochaping.evaluation.judge import IndicatorInfo
-from haochaping.evaluation.models import Evaluation, Evaluator, FollowUp, Ruling, ServiceEvent, Words
-from haochaping.kit import blobs
+from haochaping.evaluation.models import Evaluation, Evaluator, FollowUp, Receipt, Ruling, ServiceEvent, Words
+from haochaping.kit import blobs, ids
 from haochaping.kit.workdays import deadline
 from haochaping.policy.queries import calendar, indicators, policy_at
 
@@ -26,6 +26,11 @@ def event(id: UUID) -> ServiceEvent | None:  # noqa: A002  the house's one id
 
 def rating(id: UUID) -> Evaluation | None:  # noqa: A002
     return Evaluation.objects.filter(id=id).first()
+
+
+def event_id_of(receipt: str) -> UUID | None:
+    """Of which service event somebody holds this receipt: its rating is stored, or parked until the service is known."""
+    return Receipt.objects.filter(digest=ids.token_digest(receipt)).values_list("event_id", flat=True).first()
 
 
 def is_rated(id: UUID) -> bool:  # noqa: A002
@@ -95,6 +100,6 @@ def evaluation_row(row: Evaluation) -> dict[str, Any]:
     """The columns under the row's SM3: all but the hash itself and the transaction that wrote it."""
     return {
         field.column: getattr(row, field.attname)
-        for field in Evaluation._meta.concrete_fields  # noqa: SLF001  Django documents _meta
+        for field in Evaluation._meta.concrete_fields
         if field.column not in {"row_sm3", "xid"}
     }

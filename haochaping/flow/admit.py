@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -23,7 +24,7 @@ from haochaping.rectification.commands import open_orders
 from haochaping.rectification.rules import RatedBad
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -233,6 +234,7 @@ def _write(
         row["row_sm3"] = crypto.sm3(canonical(row))
         rows.append(row)
     new = insert_new("evaluation_evaluation", rows)
+    insert_new("evaluation_receipt", _receipts(new), key="digest")
     named = [(id_, s) for id_, (s, _) in sorted(wanted.items()) if id_ in new and (s.name or s.cert or s.mobile)]
     insert_new("evaluation_evaluator", [_sealed(id_, s) for id_, s in named])
     insert_new(
@@ -245,11 +247,16 @@ def _write(
     return {id_: orders.get(id_) for id_ in new}
 
 
+def _receipts(of: Iterable[UUID]) -> list[dict[str, Any]]:
+    rows = [{"digest": ids.token_digest(ids.receipt(id_)), "event_id": id_} for id_ in of]
+    return sorted(rows, key=itemgetter("digest"))
+
+
 def _sealed(id_: UUID, s: Submission) -> dict[str, Any]:
     person = {"name": s.name, "cert": s.cert, "mobile": s.mobile}
     return {
         "id": id_,
-        "blob": blobs.seal(person, table=Evaluator._meta.db_table, row=id_),  # noqa: SLF001
+        "blob": blobs.seal(person, table=Evaluator._meta.db_table, row=id_),
         "phone_index": index("phone", s.mobile),
         "id_index": index("cert", s.cert),
     }
@@ -303,7 +310,7 @@ def _park(
                 "received_at": s.arrived or now,
             }
         )
-    insert_new("evaluation_parked", rows)
+    insert_new("evaluation_receipt", _receipts(insert_new("evaluation_parked", rows)), key="digest")
     stored = {
         row[0]: bytes(row[1])
         for row in Parked.objects.filter(id__in=list(parked), kind="evaluation").values_list("id", "digest")
