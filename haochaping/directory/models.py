@@ -1,4 +1,8 @@
-"""Master data: regions, organs, halls, windows, clerks, items with their guides, themes."""
+"""Master data: regions, organs, halls, windows, clerks, items with their guides, themes.
+
+Codes point to codes without foreign keys: master data comes from many hands in any order, and `queries.dangling` lists
+what points nowhere.
+"""
 
 from __future__ import annotations
 
@@ -104,3 +108,10 @@ class Theme(models.Model):
     code = models.CharField(primary_key=True, max_length=50)
     name = models.CharField(max_length=100)
     items = ArrayField(models.CharField(max_length=33), default=list)
+
+
+class Edition(models.Model):
+    """A mark that changes with every write to one kind of master data, so that readers know when to read anew."""
+
+    kind = models.CharField(primary_key=True, max_length=10)
+    mark = models.UUIDField()
