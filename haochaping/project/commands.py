@@ -1,38 +1,238 @@
-"""The commands of `hcp`."""
+"""The commands of `hcp`, each a few lines over a room's own function (contract §2)."""
 
 from __future__ import annotations
 
 import argparse
+import getpass
+import sys
+from pathlib import Path
 from typing import Any
 
 Given = argparse.Namespace
+KINDS = ("regions", "organs", "halls", "windows", "clerks", "items", "guides", "themes", "services", "evaluations")
 
 
 def describe(parser: argparse.ArgumentParser) -> None:
     """Add every command to the parser; each sets `run`."""
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    def add(name: str, run: Any, summary: str) -> argparse.ArgumentParser:
-        command = commands.add_parser(name, help=summary, description=summary)
+    def add(name: str, run: Any, summary: str, under: Any = commands) -> argparse.ArgumentParser:
+        command: argparse.ArgumentParser = under.add_parser(name, help=summary, description=summary)
         command.set_defaults(run=run)
         return command
 
+    def group(name: str, summary: str) -> Any:
+        return commands.add_parser(name, help=summary, description=summary).add_subparsers(required=True, metavar="WHAT")
+
+    from haochaping.project import running
+
+    demo = add("demo", running.demo, "a made-up province with sixty days behind it, on this machine only")
+    demo.add_argument("--profile", choices=("jiangsu", "shenzhen", "qufu", "shanghai"), default="jiangsu")
+    demo.add_argument("--scale", choices=("tiny", "small", "medium", "large"), default="medium")
+    for command in (demo, add("up", running.up, "database, web and worker on this machine, kept running")):
+        command.add_argument("--port", type=int, default=8000)
+        command.add_argument("--host", default="127.0.0.1")
+    web = add("web", running.web, "the web process alone: pages, machine API, devices")
+    web.add_argument("--port", type=int, default=8000)
+    web.add_argument("--host", default="127.0.0.1")
+    add("worker", running.worker, "the worker process alone: periodic work")
+
     add("migrate", migrate, "bring the tables up to date (as owner) and grant the application role its rights")
+    add("check", check, "configuration, crypto self-test, calendar of next year, dangling master data")
+
+    importing = add("import", import_file, "read a CSV, XLSX or NDJSON file (UTF-8 or GB18030)")
+    importing.add_argument("kind", choices=KINDS)
+    importing.add_argument("file", type=Path)
+    importing.add_argument("--map", type=Path, help="a TOML file that says which column is what")
+    exporting = add("export", export_file, "write a file with wire names, complete and formula-safe")
+    exporting.add_argument("kind", choices=(*KINDS, "orders", "statistics", "open-data"))
+    exporting.add_argument("--out", type=Path, help="CSV, XLSX or Parquet by its ending; without it CSV to standard output")
+    exporting.add_argument("--filter", action="append", default=[], metavar="NAME=VALUE")
+
+    apps = group("app", "business systems that speak to the machine API")
+    create = add("create", create_app, "a new app; prints app_id and secret, the secret only this once", apps)
+    create.add_argument("name")
+    create.add_argument("--organ", required=True, metavar="CODE", help="the organ whose services it may name, with all below it")
+    create.add_argument("--algorithm", choices=("hmac-sm3", "hmac-sha256", "sm2"), default="hmac-sm3")
+    create.add_argument("--best-is-one", action="store_true", help="this source codes 1 as 非常满意 (GB/T 39046 table A.8)")
+
+    people = group("person", "people who work here")
+    person = add("create", create_person, "a new person; asks for the password", people)
+    person.add_argument("username")
+    person.add_argument("name")
+    person.add_argument("--role", required=True)
+    person.add_argument("--area", default="", help="area code; its whole subtree")
+    person.add_argument("--organ", default="", help="organ code; its whole subtree")
+
+    policy = group("policy", "policy packs")
+    load = add("load", load_policy, "put a pack into force from its valid_from on", policy)
+    load.add_argument("file", type=Path)
+    add("show", show_policy, "the packs in force, in words", policy)
+
+    add("seal", seal, "extend the tamper-evidence chain over all new ratings")
+    add("verify", verify, "recompute the chain; exit 1 and name the row if anything was changed")
+    lake = group("lake", "the analytic lake")
+    add("refresh", refresh_lake, "rewrite the days that changed", lake)
+    add("rebuild", rebuild_lake, "write everything anew from PostgreSQL", lake)
+    commands.add_parser("manage", help="Django's own commands: hcp manage COMMAND …")
 
 
-def setup() -> None:
+def _setup() -> None:
     import django
 
     django.setup()
 
 
 def migrate(given: Given) -> None:  # noqa: ARG001
-    """Tables, rights, master data that ships with the program."""
-    setup()
+    """Tables, rights and the master data that ships with the program."""
+    _setup()
     from django.conf import settings
     from django.core.management import call_command
 
+    from haochaping.policy.commands import load_indicators
     from haochaping.project.database import grant
 
     call_command("migrate", database="owner", verbosity=0, interactive=False, skip_checks=True)
     grant(settings.DATABASES["default"]["USER"])
+    load_indicators()
+
+
+def check(given: Given) -> int:  # noqa: ARG001
+    """Prints one line for each thing looked at; 1 if any of them needs somebody."""
+    _setup()
+    from haochaping.project.checks import look
+
+    findings = look()
+    for finding in findings:
+        print(("好  " if finding.is_good else "注意 ") + finding.text)
+    return int(not all(f.is_good for f in findings))
+
+
+def import_file(given: Given) -> int:
+    """Prints what was made of the rows; 2 if any was rejected."""
+    _setup()
+    from haochaping.channels import imports
+    from haochaping.kit import clock
+
+    report = imports.run(given.kind, given.file, given.map, clock.now())
+    print(report)
+    return 2 if report.rejected else 0
+
+
+def export_file(given: Given) -> None:
+    _setup()
+    from haochaping.channels import exports
+
+    filters = dict(part.split("=", 1) for part in given.filter)
+    count = exports.run(given.kind, given.out, filters)
+    print(f"{count} rows written", file=sys.stderr)
+
+
+def create_app(given: Given) -> int:
+    _setup()
+    from haochaping.accounts.commands import create_app as create
+    from haochaping.accounts.rules import area_prefix
+    from haochaping.directory.queries import organ
+    from haochaping.kit import clock
+
+    found = organ(given.organ)
+    if found is None:
+        print(f"hcp: no organ with the code {given.organ}: import it first (hcp import organs FILE)", file=sys.stderr)
+        return 1
+    app_id, secret = create(
+        given.name,
+        organ_code=found.code,
+        organ_path=found.path,
+        area=area_prefix(found.area),
+        algorithm=given.algorithm,
+        best_is_one=given.best_is_one,
+        now=clock.now(),
+    )
+    print(f"app_id={app_id}")
+    print(f"secret={secret}")
+    return 0
+
+
+def create_person(given: Given) -> int:
+    _setup()
+    from django.contrib.auth.password_validation import validate_password
+    from django.core.exceptions import ValidationError
+
+    from haochaping.accounts import commands
+    from haochaping.accounts.rules import Role, Scope, area_prefix
+    from haochaping.directory.queries import organ
+    from haochaping.kit import clock
+
+    roles = {role.value for role in Role}
+    if given.role not in roles:
+        print(f"hcp: --role is one of {', '.join(sorted(roles))}", file=sys.stderr)
+        return 1
+    found = organ(given.organ) if given.organ else None
+    if given.organ and found is None:
+        print(f"hcp: no organ with the code {given.organ}: import it first (hcp import organs FILE)", file=sys.stderr)
+        return 1
+    password = getpass.getpass("密码: ") if sys.stdin.isatty() else sys.stdin.readline().strip()
+    try:
+        validate_password(password)
+    except ValidationError as error:
+        print("hcp: " + " ".join(error.messages), file=sys.stderr)
+        return 1
+    scope = Scope(area_prefix(given.area.ljust(12, "0")) if given.area else "", found.path if found else "")
+    commands.create_person(given.username, given.name, password, [(Role(given.role), scope)], now=clock.now())
+    print(f"{given.username}: {Role(given.role).name_zh}")
+    return 0
+
+
+def load_policy(given: Given) -> None:
+    _setup()
+    from haochaping.kit import clock
+    from haochaping.policy.commands import load_pack
+
+    row = load_pack(given.file, getpass.getuser(), clock.now())
+    print(f"{row.pack}: {row.region} from {row.valid_from}")
+
+
+def show_policy(given: Given) -> None:  # noqa: ARG001
+    _setup()
+    from haochaping.policy.queries import rules
+    from haochaping.policy.rules import summary
+
+    for rule in rules():
+        until = f" 至 {rule.valid_to}" if rule.valid_to else ""
+        print(f"## {rule.region} 自 {rule.valid_from}{until}")
+        print("\n".join(summary(rule.policy)))
+
+
+def seal(given: Given) -> None:  # noqa: ARG001
+    _setup()
+    from haochaping.evaluation import sealing
+    from haochaping.kit import clock
+
+    print(f"{sealing.seal(now=clock.now())} ratings sealed")
+
+
+def verify(given: Given) -> int:  # noqa: ARG001
+    _setup()
+    from haochaping.evaluation import sealing
+
+    report = sealing.verify()
+    for fault in report.faults:
+        print(fault)
+    print(f"{report.rows} ratings under {report.seals} seals, {report.unsealed} not sealed yet, head {report.head}")
+    return int(bool(report.faults))
+
+
+def refresh_lake(given: Given) -> None:  # noqa: ARG001
+    _setup()
+    from haochaping.analytics import commands
+    from haochaping.kit import clock
+
+    print(commands.refresh_lake(clock.now()))
+
+
+def rebuild_lake(given: Given) -> None:  # noqa: ARG001
+    _setup()
+    from haochaping.analytics import commands
+    from haochaping.kit import clock
+
+    print(commands.rebuild_lake(clock.now()))

@@ -142,6 +142,8 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024  # a page's form; the signed API has limits of its own
 
+PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "jobs"
+
 LAKE = DATA / "lake"
 ENGINE = config.text("ENGINE", "duckdb")
 SPARK_MASTER = config.text("SPARK_MASTER", "local[2]")

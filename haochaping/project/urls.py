@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from django.urls import include, path
 
+from haochaping.project import health
 from haochaping.project.api import api
 
 urlpatterns = [
+    path("healthz", health.alive),
+    path("readyz", health.ready),
+    path("metrics", health.metrics),
     path("api/v1/", api.urls),
     path("console/", include("haochaping.console.urls")),
     path("public/", include("haochaping.publication.urls")),

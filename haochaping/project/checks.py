@@ -1,0 +1,73 @@
+"""`hcp check`: what an operator should know before the telephone rings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.core.checks import run_checks
+from django.db import DatabaseError, connection
+
+from haochaping.directory.queries import dangling
+from haochaping.kit import clock, crypto
+from haochaping.kit.postgres import verify_durable
+from haochaping.policy.queries import calendar, rules
+
+
+@dataclass(frozen=True)
+class Finding:
+    is_good: bool
+    text: str
+
+
+def look() -> list[Finding]:
+    """Configuration, database, crypto, calendar of next year, policy, master data."""
+    found = [Finding(False, f"配置：{message.msg}") for message in run_checks()] or [Finding(True, "配置")]
+    found.append(_crypto())
+    try:
+        connection.ensure_connection()
+    except DatabaseError as error:
+        return [*found, Finding(False, f"数据库连接不上：{error}")]
+    return [*found, _database(), _calendar(), _policy(), *_directory()]
+
+
+def _crypto() -> Finding:
+    try:
+        crypto.self_test()
+    except crypto.SelfTestFailed as error:
+        return Finding(False, f"密码算法自检不通过：{error}")
+    return Finding(True, f"密码算法自检通过（SM2 由 {crypto.backend()} 提供）")
+
+
+def _database() -> Finding:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT rolsuper, current_user FROM pg_roles WHERE rolname = current_user")
+        is_superuser, role = cursor.fetchone()
+        cursor.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tableowner = current_user")
+        owned = cursor.fetchone()[0]
+    if is_superuser or owned:
+        return Finding(False, f"应用数据库角色 {role} 是超级用户或表的所有者：应另设角色（HCP_DATABASE_URL）")
+    try:
+        verify_durable(connection.connection)
+    except Exception as error:  # noqa: BLE001  whatever it says is what the operator needs
+        return Finding(False, f"数据库可能丢数据：{error}")
+    return Finding(True, f"数据库（角色 {role} 不是所有者；写盘设置完整）")
+
+
+def _calendar() -> Finding:
+    year = clock.today().year + 1
+    if calendar().knows(year):
+        return Finding(True, f"{year} 年工作日历已有")
+    return Finding(
+        False, f"{year} 年放假安排尚未录入：跨年期限按暂定显示；国务院办公厅公布后请录入（policy.commands.load_calendar_year）"
+    )
+
+
+def _policy() -> Finding:
+    in_force = [rule for rule in rules() if rule.valid_to is None]
+    if not in_force:
+        return Finding(False, "尚无规则包：hcp policy load policies/jiangsu.toml")
+    return Finding(True, "规则包：" + "、".join(f"{r.policy.pack}（{r.region}）" for r in in_force))
+
+
+def _directory() -> list[Finding]:
+    return [Finding(False, f"基础数据：{text}") for text in dangling()] or [Finding(True, "基础数据无悬空引用")]

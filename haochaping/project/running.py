@@ -1,0 +1,128 @@
+"""Starting things: the web process, the worker, all of it on one machine, the demo."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from functools import partial
+from typing import TYPE_CHECKING
+
+from haochaping.kit import config, crypto
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+    from typing import IO
+
+    from haochaping.kit.supervise import Program
+
+HCP = (sys.executable, "-m", "haochaping.project.cli")
+GRACE = 10  # seconds that open streams get after SIGTERM
+
+
+def web(given: argparse.Namespace) -> None:
+    """The door and Django under granian, one port."""
+    crypto.self_test()
+    os.environ.setdefault("HCP_DB_POOL", "16")
+    from granian import Granian
+    from granian.constants import Interfaces
+
+    Granian(
+        "haochaping.project.asgi:application",
+        address=given.host,
+        port=given.port,
+        interface=Interfaces.ASGI,
+        workers=1,
+        respawn_failed_workers=True,
+        workers_kill_timeout=GRACE,
+        log_access=False,
+        backlog=4096,
+    ).serve()
+
+
+def worker(given: argparse.Namespace) -> None:  # noqa: ARG001
+    """Periodic work. Ends when the database restarts; whoever runs it must start it again, always (security §0.4)."""
+    crypto.self_test()
+    from haochaping.project import work
+
+    work.run()
+
+
+def up(given: argparse.Namespace) -> None:
+    """Database (embedded unless HCP_DATABASE_URL), web and worker under one supervisor that restarts always."""
+    with _alone():
+        _database()
+        _run([], given, lambda: print(f"READY http://{given.host}:{given.port}/", flush=True))
+
+
+def demo(given: argparse.Namespace) -> None:
+    """The made-up province: loads it at the first start, then runs it with a fake national platform beside."""
+    if config.is_production():
+        raise config.Misconfigured("HCP_ENV=production: the demo's accounts and data do not belong there")
+    from haochaping.kit.supervise import Command
+    from haochaping.project.demo import load
+
+    with _alone():
+        _database()
+        subprocess.run(
+            [sys.executable, "-m", "haochaping.project.demo.load", given.profile, given.scale], check=True, cwd=config.ROOT
+        )
+        argv, env = load.national_command(config.data_dir())
+        url = f"http://{given.host}:{given.port}/"
+
+        def ready() -> None:
+            print(f"READY {url}", flush=True)
+            print(load.accounts_text(config.data_dir(), url), flush=True)
+
+        _run([Command("national", argv, env=os.environ | env)], given, ready)
+
+
+def _alone() -> IO[str]:
+    """One supervisor per installation: a second one would fight over port and worker."""
+    config.data_dir().mkdir(mode=0o755, parents=True, exist_ok=True)
+    lock = (config.data_dir() / "up.lock").open("w", encoding="ascii")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise config.Misconfigured(
+            f"{config.data_dir()} is in use by another `hcp up` or `hcp demo`: stop it (Ctrl-C) or choose another HCP_DATA"
+        ) from None
+    return lock
+
+
+def _database() -> None:
+    if not config.text("DATABASE_URL"):
+        from haochaping.kit.postgres import Embedded
+
+        Embedded(config.data_dir() / "postgres").start()
+    subprocess.run([*HCP, "migrate"], check=True, cwd=config.ROOT)
+
+
+def _run(more: list[Program], given: argparse.Namespace, on_ready: Callable[[], None]) -> None:
+    from haochaping.kit.postgres import Embedded
+    from haochaping.kit.supervise import Command, Database, Supervisor
+
+    address = ["--host", given.host, "--port", str(given.port)]
+    environment = os.environ | {"HCP_PUBLIC_URL": config.text("PUBLIC_URL", f"http://{given.host}:{given.port}")}
+    programs: list[Program] = []
+    if not config.text("DATABASE_URL"):
+        programs.append(Database(Embedded(config.data_dir() / "postgres")))
+    programs += more
+    alive = partial(_answers, f"http://{given.host}:{given.port}/healthz")
+    programs += [
+        Command("web", [*HCP, "web", *address], env=environment, ready=alive),
+        Command("worker", [*HCP, "worker"], env=environment),
+    ]
+    Supervisor(programs, grace=GRACE + 2, on_ready=on_ready).run()
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310  our own address
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False

@@ -1,0 +1,56 @@
+"""The worker: runs what is due, sweeps what a killed worker left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from typing import TYPE_CHECKING
+
+import django
+
+if TYPE_CHECKING:
+    from procrastinate import App
+
+log = logging.getLogger(__name__)
+STALLED_AFTER = 30  # seconds without a heartbeat
+SWEEP_EVERY = 30
+
+
+def run() -> None:
+    """Work until SIGTERM; returns when the database goes away, so that the supervisor starts a fresh one.
+
+    What there is to do stands in each room's `jobs.py`, which procrastinate finds by itself.
+    """
+    django.setup()
+    from procrastinate.contrib.django import app
+
+    with app.replace_connector(app.connector.get_worker_connector()) as working:  # type: ignore[attr-defined]
+        asyncio.run(_work(working))
+
+
+async def _work(app: App) -> None:
+    async with app.open_async():
+        running = asyncio.ensure_future(
+            app.run_worker_async(
+                concurrency=2, install_signal_handlers=False, delete_jobs="successful", shutdown_graceful_timeout=8
+            )
+        )
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, running.cancel)
+        sweeping = asyncio.ensure_future(_sweep(app))
+        try:
+            await running
+        except asyncio.CancelledError:
+            log.info("worker stopped")
+        finally:
+            sweeping.cancel()
+
+
+async def _sweep(app: App) -> None:
+    """Jobs of a worker that was killed stay `doing` for ever and block their lock; put them back (security §3.2)."""
+    while True:
+        for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER):
+            log.warning("job %s of a dead worker is put back", job.task_name)
+            await app.job_manager.retry_job(job)
+        await asyncio.sleep(SWEEP_EVERY)
