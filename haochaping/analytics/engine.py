@@ -1,0 +1,60 @@
+"""Where an Ibis expression runs over the lake's files: DuckDB in this process, or Spark (`HCP_ENGINE`, design §5)."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import ibis
+from django.conf import settings
+
+from haochaping.analytics.metrics import SCHEMAS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+def table(name: str) -> Any:
+    """The Ibis table `services` or `orders`, bound to no files yet."""
+    return ibis.table(ibis.Schema.from_pyarrow(SCHEMAS[name]), name=name)
+
+
+def run(expression: Any, name: str, files: Sequence[Path]) -> list[dict[str, Any]]:
+    """The rows of an expression over `table(name)` read from these Parquet files; at least one."""
+    return _ENGINES[settings.ENGINE](expression, name, [str(file) for file in files])
+
+
+def _duckdb(expression: Any, name: str, files: list[str]) -> list[dict[str, Any]]:
+    import duckdb
+
+    with duckdb.connect(config={"threads": 2, "TimeZone": "UTC"}) as connection:
+        connection.read_parquet(files).create_view(name)
+        found = connection.execute(ibis.to_sql(expression, dialect="duckdb"))
+        columns = [column[0] for column in found.description or ()]
+        return [dict(zip(columns, row, strict=True)) for row in found.fetchall()]
+
+
+def _spark(expression: Any, name: str, files: list[str]) -> list[dict[str, Any]]:
+    session = _session(settings.SPARK_MASTER)
+    session.read.parquet(*files).createOrReplaceTempView(name)
+    return [row.asDict() for row in session.sql(ibis.to_sql(expression, dialect="pyspark")).collect()]
+
+
+@cache
+def _session(master: str) -> Any:
+    from pyspark.sql import SparkSession
+
+    return (
+        SparkSession.builder.appName("haochaping")
+        .master(master)
+        .config("spark.sql.session.timeZone", "UTC")
+        .config("spark.ui.enabled", "false")
+        .config("spark.ui.showConsoleProgress", "false")
+        .config("spark.driver.bindAddress", "127.0.0.1")
+        .config("spark.sql.shuffle.partitions", "8")
+        .getOrCreate()
+    )
+
+
+_ENGINES = {"duckdb": _duckdb, "spark": _spark}

@@ -1,0 +1,14 @@
+"""Periodic work of the room; catch-up style, so a missed tick loses nothing."""
+
+from __future__ import annotations
+
+from procrastinate.contrib.django import app
+
+from haochaping.analytics import commands
+from haochaping.kit import clock
+
+
+@app.periodic(cron="*/10 * * * * *")
+@app.task(queue="lake", lock="lake", queueing_lock="lake", pass_context=False)
+def refresh_lake(timestamp: int) -> None:  # noqa: ARG001
+    commands.refresh_lake(now=clock.now(), everything=False)

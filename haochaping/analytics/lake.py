@@ -1,0 +1,212 @@
+"""The lake: immutable Parquet files under one manifest that is swapped by rename (design §5).
+
+A reader takes the manifest and then its files; both are there for an hour after they were replaced. A writer holds
+`writing()`, writes new files, and swaps the manifest; killed at any moment it leaves a readable lake and a few files
+that the next writer sweeps away.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+from django.conf import settings
+
+from haochaping.analytics.metrics import CUBE, SCHEMAS, SERVICES, Basis
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
+
+    import pyarrow as pa
+
+PARTS = ("services", "cubes", "orders")  # by service day, by service month, by dispatch month
+KEPT = timedelta(hours=1)  # how long a replaced file can still be read
+
+
+@dataclass(frozen=True)
+class File:
+    """One Parquet file and, by basis, the first and last day of the cases in it."""
+
+    path: str  # below the lake
+    rows: int
+    days: dict[str, tuple[date, date]]
+
+    def meets(self, basis: Basis, start: date, end: date) -> bool:
+        """Whether cases of `start` … `end` (both included) may lie in it."""
+        first, last = self.days.get(basis, (date.max, date.min))
+        return first <= end and start <= last
+
+    def as_json(self) -> dict[str, Any]:
+        days = {basis: [first.isoformat(), last.isoformat()] for basis, (first, last) in self.days.items()}
+        return {"path": self.path, "rows": self.rows, "days": days}
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What the lake consists of at one moment: by part and first day, the file."""
+
+    version: int = 0
+    made_at: str = ""
+    files: dict[str, dict[date, File]] = field(default_factory=lambda: {part: {} for part in PARTS})
+
+    def paths(self, part: str, basis: Basis, start: date, end: date) -> list[Path]:
+        """The files of a part that cases of the period may lie in."""
+        return [root() / file.path for file in self.files[part].values() if file.meets(basis, start, end)]
+
+    @property
+    def is_empty(self) -> bool:
+        return not any(self.files.values())
+
+
+def root() -> Path:
+    return Path(settings.LAKE)
+
+
+def read() -> Manifest:
+    """The manifest in force; an empty one where there is no lake yet."""
+    try:
+        told = json.loads((root() / "manifest.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return Manifest()
+    files = {part: {date.fromisoformat(day): _file(f) for day, f in told["files"][part].items()} for part in PARTS}
+    return Manifest(told["version"], told["made_at"], files)
+
+
+def _file(told: dict[str, Any]) -> File:
+    days = {
+        basis: (date.fromisoformat(first), date.fromisoformat(last)) for basis, (first, last) in told["days"].items()
+    }
+    return File(told["path"], told["rows"], days)
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """One writer at a time on this machine; a writer that is killed lets go."""
+    root().mkdir(parents=True, exist_ok=True)
+    with (root() / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def month_of(day: date) -> date:
+    return day.replace(day=1)
+
+
+def next_month(month: date) -> date:
+    return (month.replace(day=28) + timedelta(days=4)).replace(day=1)
+
+
+_ORDER = ", ".join(f'"{name}"' for name in ("area_path", "organ_code", "window", "item", "level", "channel"))
+
+
+def put(part: str, day: date, rows: pa.Table) -> File | None:
+    """A new file of `services` or `orders`; None if there are no rows."""
+    if not rows.num_rows:
+        return None
+    with duckdb.connect(config={"threads": 2, "TimeZone": "UTC"}) as connection:
+        connection.register("rows", rows)
+        return _write(connection, part, day, f"SELECT * FROM rows ORDER BY {_ORDER}, ALL")  # noqa: S608
+
+
+def put_cube(month: date, old: File | None, days: Iterable[date], files: Sequence[File]) -> File | None:
+    """A month's cube: the old one without `days`, and those days counted anew from their new files."""
+    types = {name: _SQL_TYPES[str(SERVICES.field(name).type)] for name in SERVICES.names}
+    grain = {name: f'"{name}"' for name in CUBE} | {"area_path": "substr(area_path, 1, 6)"}
+    columns = ", ".join(f'CAST({grain.get(name, "NULL")} AS {types[name]}) AS "{name}"' for name in SERVICES.names[:-1])
+    parts = []
+    if files:
+        paths = ", ".join(f"'{_quoted(root() / file.path)}'" for file in files)
+        keys = ", ".join(map(str, range(1, len(SERVICES.names))))
+        parts.append(
+            f"SELECT {columns}, CAST(sum(n) AS INTEGER) AS n FROM read_parquet([{paths}])"  # noqa: S608
+            f" WHERE NOT is_probe GROUP BY {keys}"
+        )
+    if old is not None:
+        gone = ", ".join(f"DATE '{day}'" for day in days)
+        parts.append(f"SELECT * FROM read_parquet('{_quoted(root() / old.path)}') WHERE service_day NOT IN ({gone})")  # noqa: S608
+    if not parts:
+        return None
+    with duckdb.connect(config={"threads": 2, "TimeZone": "UTC"}) as connection:
+        united = " UNION ALL ".join(f"({part})" for part in parts)
+        select = f"SELECT * REPLACE (coalesce(is_probe, false) AS is_probe) FROM ({united}) ORDER BY ALL"  # noqa: S608
+        return _write(connection, "cubes", month, select)
+
+
+_SQL_TYPES = {
+    "date32[day]": "DATE", "timestamp[us, tz=UTC]": "TIMESTAMPTZ", "string": "VARCHAR", "int8": "TINYINT",
+    "int16": "SMALLINT", "int32": "INTEGER", "bool": "BOOLEAN",
+}  # fmt: skip
+
+
+def _write(connection: duckdb.DuckDBPyConnection, part: str, day: date, select: str) -> File | None:
+    table = "orders" if part == "orders" else "services"
+    label = f"{day:%Y-%m-%d}" if part == "services" else f"{day:%Y-%m}"
+    path = root() / part / f"{label}.{secrets.token_hex(6)}.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    quoted = _quoted(path)
+    connection.execute(f"COPY ({select}) TO '{quoted}' (FORMAT parquet, COMPRESSION zstd)")
+    _sync(path)
+    bases = [basis for basis in Basis if basis.table == table and basis in SCHEMAS[table].names]
+    ends = ", ".join(f"min({basis}), max({basis})" for basis in bases)
+    found = connection.execute(f"SELECT count(*), {ends} FROM read_parquet('{quoted}')").fetchone()  # noqa: S608
+    if found is None or not found[0]:
+        path.unlink()
+        return None
+    days = {basis.value: (found[1 + 2 * n], found[2 + 2 * n]) for n, basis in enumerate(bases)}
+    return File(f"{part}/{path.name}", found[0], {basis: ends for basis, ends in days.items() if ends[0] is not None})
+
+
+def swap(old: Manifest, changed: dict[str, dict[date, File | None]], *, now: datetime) -> Manifest:
+    """Put a new manifest into force: `old` with the changed files (None: none any more). Durable when it returns."""
+    files = {part: dict(old.files[part]) for part in PARTS}
+    for part, by_day in changed.items():
+        for day, file in by_day.items():
+            replaced = files[part].pop(day, None)
+            if replaced is not None:  # its hour begins now
+                os.utime(root() / replaced.path)
+            if file is not None:
+                files[part][day] = file
+    new = Manifest(old.version + 1, now.isoformat(), {part: dict(sorted(files[part].items())) for part in PARTS})
+    told = {part: {day.isoformat(): file.as_json() for day, file in new.files[part].items()} for part in PARTS}
+    draft = root() / "manifest.json.new"
+    draft.write_text(json.dumps({"version": new.version, "made_at": new.made_at, "files": told}), encoding="utf-8")
+    _sync(draft)
+    for part in PARTS:
+        if (root() / part).is_dir():
+            _sync(root() / part)
+    draft.replace(root() / "manifest.json")
+    _sync(root())
+    _sweep(new)
+    return new
+
+
+def _sweep(manifest: Manifest) -> None:
+    """Remove files that no manifest has named for an hour: replaced ones, and those of a writer that was killed."""
+    named = {file.path for part in PARTS for file in manifest.files[part].values()}
+    before = time.time() - KEPT.total_seconds()  # the file system's own clock
+    for part in PARTS:
+        for path in (root() / part).glob("*.parquet"):
+            if f"{part}/{path.name}" not in named and path.stat().st_mtime < before:
+                path.unlink()
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")

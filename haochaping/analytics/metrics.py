@@ -1,0 +1,313 @@
+"""The one metric dictionary (contract §6). Whoever shows a figure takes it from here.
+
+Each metric says, for one row of the lake, what it adds to its numerator and to its denominator, as Ibis expressions that
+run unchanged on DuckDB and on Spark. A row stands for `n` cases: one in the files of single rows, many in the cubes.
+Probe rows never come this far; ratings that a ruling excludes leave both sides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    Expr = Any  # an Ibis expression; Ibis carries no types that mypy could follow
+    Part = Callable[[Expr, datetime], Expr]
+
+_moment = pa.timestamp("us", "UTC")
+_place = [
+    ("area_path", pa.string()),
+    ("organ_code", pa.string()),
+    ("organ_path", pa.string()),
+    ("hall", pa.string()),
+    ("window", pa.string()),
+    ("item", pa.string()),
+    ("aspect", pa.string()),
+    ("point", pa.string()),
+    ("channel", pa.int8()),  # null: not rated
+    ("level", pa.int8()),  # null: not rated
+    ("real_name", pa.bool_()),  # null: not rated
+    ("excluded", pa.bool_()),  # by the newest ruling
+    ("is_probe", pa.bool_()),
+]
+# No personal data: nobody's name, number, words, device or exact time of rating, and no id that leads to them.
+SERVICES = pa.schema(
+    [
+        ("service_day", pa.date32()),
+        ("closes_at", _moment),
+        ("rated_day", pa.date32()),  # null: not rated
+        ("counted_day", pa.date32()),  # of the rating, else of the lapse, else null
+        *_place,
+        ("mode", pa.string()),
+        ("lapse_level", pa.int8()),
+        ("score", pa.int16()),  # of the level by the policy of the rating day; null: the policy has no scores
+        ("best", pa.int16()),  # what that score is out of
+        ("n", pa.int32()),
+    ]
+)
+ORDERS = pa.schema(
+    [
+        ("dispatch_day", pa.date32()),
+        ("answer_due", _moment),
+        ("answered_at", _moment),
+        *_place,
+        ("state", pa.string()),
+        ("answer_kind", pa.string()),  # submitted | explained | ""
+        ("verdict", pa.string()),
+        ("was_called", pa.bool_()),
+        ("passed_review", pa.bool_()),
+        ("satisfied", pa.int16()),  # answered callbacks and citizen's verdicts that were content
+        ("verdicts", pa.int16()),  # all of them
+        ("appealed", pa.bool_()),
+        ("decided", pa.bool_()),  # and not under appeal again
+        ("upheld", pa.bool_()),  # by the last decision
+        ("n", pa.int32()),
+    ]
+)
+# County × day × channel × point × level, and what else the metrics of `services` ask of a row.
+CUBE = (
+    "service_day", "closes_at", "rated_day", "counted_day", "area_path", "channel", "point", "level", "lapse_level",
+    "score", "best", "real_name", "excluded",
+)  # fmt: skip
+SCHEMAS = {"services": SERVICES, "orders": ORDERS}
+
+
+class Basis(StrEnum):
+    """The day by which a case belongs to a period; the value is its column in the lake."""
+
+    SERVICE_DAY = "service_day"
+    RATING_DAY = "rated_day"
+    COUNTED_DAY = "counted_day"
+    DISPATCH_DAY = "dispatch_day"
+
+    @property
+    def name_zh(self) -> str:
+        return BASIS_NAMES[self]
+
+    @property
+    def table(self) -> str:
+        return "orders" if self is Basis.DISPATCH_DAY else "services"
+
+
+BASIS_NAMES = {
+    Basis.SERVICE_DAY: "服务日",
+    Basis.RATING_DAY: "评价日",
+    Basis.COUNTED_DAY: "评价日（默认评价按默认日）",
+    Basis.DISPATCH_DAY: "派单日",
+}
+
+
+class Unit(StrEnum):
+    COUNT = "count"
+    RATIO = "ratio"  # 0 … 1
+    SCORE = "score"
+
+
+class Better(StrEnum):
+    """Which direction is good. Only what is HIGHER or LOWER may be ranked."""
+
+    HIGHER = "higher"
+    LOWER = "lower"
+    NEITHER = "neither"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One figure. A count has no denominator; a part is a condition (it counts) or a number (it adds up)."""
+
+    key: str
+    name: str
+    formula: str
+    clause: str
+    unit: Unit
+    better: Better
+    basis: Basis
+    numerator: Part
+    denominator: Part | None = None
+    is_comparable: Part | None = None  # rows that are not spoil the sum: the value is then None
+
+
+def _rated(t: Expr) -> Expr:
+    return t.level.notnull() & ~t.excluded
+
+
+def _lapsed(t: Expr) -> Expr:
+    """An evaluation beats a lapse in every figure."""
+    return t.level.isnull() & t.lapse_level.notnull() & ~t.excluded
+
+
+def _answered(t: Expr) -> Expr:
+    return t.answered_at.notnull() & ~t.excluded
+
+
+def _called_for_rectification(t: Expr, now: datetime) -> Expr:
+    ripe = (t.answer_due <= _at(now)) | (t.state == "closed")
+    return ~t.excluded & (t.state != "voided") & (t.answer_kind != "explained") & ripe
+
+
+def _at(now: datetime) -> Expr:
+    import ibis
+
+    return ibis.literal(now)
+
+
+GB = "GB/T 39734-2020《政务服务“一次一评”“一事一评”工作规范》"
+ORDER_51 = "国办发〔2019〕51号"
+OURS = "本平台"
+_COUNT, _RATIO, _SCORE = Unit.COUNT, Unit.RATIO, Unit.SCORE
+_UP, _DOWN, _NEITHER = Better.HIGHER, Better.LOWER, Better.NEITHER
+_SERVICE, _RATING, _COUNTED, _DISPATCH = Basis.SERVICE_DAY, Basis.RATING_DAY, Basis.COUNTED_DAY, Basis.DISPATCH_DAY
+
+METRICS: dict[str, Metric] = {
+    m.key: m
+    for m in (
+        Metric(
+            "services", "服务量", "可以评价的办件服务数", ORDER_51, _COUNT, _NEITHER, _SERVICE,
+            lambda t, _: t.service_day.notnull(),
+        ),
+        Metric(
+            "ratings", "评价量", "主动评价数（不含默认评价和已排除的评价）", GB, _COUNT, _NEITHER, _RATING,
+            lambda t, _: _rated(t),
+        ),
+        Metric(
+            "excluded", "排除评价数", "经裁定排除、不计入各项指标的评价数", OURS, _COUNT, _NEITHER, _RATING,
+            lambda t, _: t.level.notnull() & t.excluded,
+        ),
+        Metric(
+            "active_rate", "主动评价率", "已评价的办件服务 ÷ 评价期已满或已评价的办件服务", GB, _RATIO, _UP, _SERVICE,
+            lambda t, _: _rated(t),
+            lambda t, now: ~t.excluded & (t.level.notnull() | (t.closes_at <= _at(now))),
+        ),
+        Metric(
+            "unrated_rate", "未评率", "1 − 主动评价率，即期满未评价的办件服务 ÷ 评价期已满或已评价的办件服务", GB,
+            _RATIO, _DOWN, _SERVICE,
+            lambda t, now: ~t.excluded & t.level.isnull() & (t.closes_at <= _at(now)),
+            lambda t, now: ~t.excluded & (t.level.notnull() | (t.closes_at <= _at(now))),
+        ),
+        Metric(
+            "good_rate", "主动好评率", "主动评价中基本满意及以上 ÷ 主动评价", GB, _RATIO, _UP, _RATING,
+            lambda t, _: _rated(t) & (t.level >= 3),
+            lambda t, _: _rated(t),
+        ),
+        Metric(
+            "good_rate_with_default", "好评率（含默认）",
+            "（主动评价 + 默认评价）中基本满意及以上 ÷（主动评价 + 默认评价）；不用于排名", GB, _RATIO, _NEITHER, _COUNTED,
+            lambda t, _: (_rated(t) & (t.level >= 3)) | (_lapsed(t) & (t.lapse_level >= 3)),
+            lambda t, _: _rated(t) | _lapsed(t),
+        ),
+        Metric(
+            "bad_rate", "差评率", "主动评价中不满意和非常不满意 ÷ 主动评价", ORDER_51, _RATIO, _DOWN, _RATING,
+            lambda t, _: _rated(t) & (t.level <= 2),
+            lambda t, _: _rated(t),
+        ),
+        Metric(
+            "score", "平均分", "主动评价按评价日规则的分值合计 ÷ 主动评价；规则没有分值或分制不一时不计", "各地评价规则",
+            _SCORE, _UP, _RATING,
+            lambda t, _: _rated(t).ifelse(t.score, 0),
+            lambda t, _: _rated(t),
+            lambda t, _: _rated(t).ifelse(t.best, None),
+        ),
+        Metric(
+            "real_name_rate", "实名率", "主动评价中实名的 ÷ 主动评价", ORDER_51, _RATIO, _NEITHER, _RATING,
+            lambda t, _: _rated(t) & t.real_name,
+            lambda t, _: _rated(t),
+        ),
+        Metric(
+            "orders", "差评工单量", "派出的差评工单数（不含已排除的评价）", ORDER_51, _COUNT, _NEITHER, _DISPATCH,
+            lambda t, _: ~t.excluded,
+        ),
+        Metric(
+            "reply_rate", "差评回复率", "已答复评价人的工单 ÷ 工单", GB, _RATIO, _UP, _DISPATCH,
+            lambda t, _: _answered(t),
+            lambda t, _: ~t.excluded,
+        ),
+        Metric(
+            "on_time_rate", "按期办结率", "在答复期限内提交整改或作出说明的工单 ÷ 答复期限已到或已答复的工单", ORDER_51,
+            _RATIO, _UP, _DISPATCH,
+            lambda t, _: _answered(t) & (t.answered_at <= t.answer_due),
+            lambda t, now: ~t.excluded & (t.answered_at.notnull() | (t.answer_due <= _at(now))),
+        ),
+        Metric(
+            "rectified_rate", "整改率",
+            "经核验整改到位（回访满意或认可、评价人满意、督办确认）的工单 ÷ 应整改且答复期限已到或已办结的工单"
+            "（不含不予采纳和作出说明的）", GB, _RATIO, _UP, _DISPATCH,
+            lambda t, now: _called_for_rectification(t, now) & t.verdict.isin(("satisfied", "accepted", "confirmed")),
+            _called_for_rectification,
+        ),
+        Metric(
+            "callback_rate", "回访率", "已回访或评价人已自行核验的实名工单 ÷ 已通过审核的实名工单", ORDER_51,
+            _RATIO, _UP, _DISPATCH,
+            lambda t, _: ~t.excluded & t.real_name & t.passed_review & (t.was_called | (t.verdicts > 0)),
+            lambda t, _: ~t.excluded & t.real_name & t.passed_review,
+        ),
+        Metric(
+            "callback_satisfied_rate", "回访整改满意率", "回访和评价人核验中满意或认可的次数 ÷ 得到答复的回访和评价人核验次数",
+            GB, _RATIO, _UP, _DISPATCH,
+            lambda t, _: (~t.excluded).ifelse(t.satisfied, 0),
+            lambda t, _: (~t.excluded).ifelse(t.verdicts, 0),
+        ),
+        # An appeal that is upheld excludes its rating: these two would see nothing of what they measure if it left.
+        Metric(
+            "appeal_rate", "申诉率", "提出申诉的工单 ÷ 工单（含申诉成立后排除的）", OURS, _RATIO, _NEITHER, _DISPATCH,
+            lambda t, _: t.appealed,
+            lambda t, _: t.dispatch_day.notnull(),
+        ),
+        Metric(
+            "upheld_rate", "申诉成立率", "申诉成立的工单 ÷ 申诉已裁定的工单（以最后一次裁定为准）", OURS,
+            _RATIO, _NEITHER, _DISPATCH,
+            lambda t, _: t.decided & t.upheld,
+            lambda t, _: t.decided,
+        ),
+    )
+}  # fmt: skip
+RANKABLE = tuple(key for key, m in METRICS.items() if m.better is not Better.NEITHER)
+
+
+class Dimension(NamedTuple):
+    """By what figures are told apart. `key` is an expression over a table and the column of its day."""
+
+    name: str
+    key: Callable[[Expr, str], Expr]
+    in_cube: bool = False
+
+
+DIMENSIONS: dict[str, Dimension] = {
+    "day": Dimension("日期", lambda t, day: t[day], in_cube=True),
+    "month": Dimension("月份", lambda t, day: t[day].strftime("%Y-%m"), in_cube=True),
+    "province": Dimension("省", lambda t, _: t.area_path.substr(0, 2), in_cube=True),
+    "city": Dimension("设区市", lambda t, _: t.area_path.substr(0, 4), in_cube=True),
+    "county": Dimension("县（市、区）", lambda t, _: t.area_path.substr(0, 6), in_cube=True),
+    "organ": Dimension("单位", lambda t, _: t.organ_code),
+    "hall": Dimension("大厅", lambda t, _: t.hall),
+    "window": Dimension("窗口", lambda t, _: t.window),
+    "item": Dimension("事项", lambda t, _: t.item),
+    "aspect": Dimension("环节", lambda t, _: t.aspect),
+    "channel": Dimension("渠道", lambda t, _: t.channel, in_cube=True),
+    "point": Dimension("采集点", lambda t, _: t.point, in_cube=True),
+    "level": Dimension("满意度", lambda t, _: t.level, in_cube=True),
+    "real_name": Dimension("实名", lambda t, _: t.real_name, in_cube=True),
+}
+
+
+def sums(metric: Metric, t: Expr, now: datetime) -> dict[str, Expr]:
+    """The aggregates of a metric over a table: `<key>__n`, `<key>__d`, and for `is_comparable` least, most and count."""
+    found = {f"{metric.key}__n": _amount(metric.numerator(t, now), t).sum()}
+    if metric.denominator is not None:
+        found[f"{metric.key}__d"] = _amount(metric.denominator(t, now), t).sum()
+    if metric.is_comparable is not None:
+        mark = metric.is_comparable(t, now)
+        found[f"{metric.key}__low"] = mark.min()
+        found[f"{metric.key}__high"] = mark.max()
+        found[f"{metric.key}__marked"] = mark.notnull().ifelse(t.n, 0).sum()
+    return found
+
+
+def _amount(part: Expr, t: Expr) -> Expr:
+    """What a row adds: its cases where a condition holds, else the number itself times its cases."""
+    return part.ifelse(t.n, 0) if part.type().is_boolean() else part.fill_null(0) * t.n

@@ -1,0 +1,14 @@
+"""What the lake has still to do. Its figures live in files (see `lake.py`); PostgreSQL is the record."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class Stale(models.Model):
+    """A file of the lake that PostgreSQL has overtaken: the services of a day, or the orders of a month (its first day)."""
+
+    pk = models.CompositePrimaryKey("part", "day")
+    part = models.CharField(max_length=8)  # services | orders
+    day = models.DateField()
+    since = models.DateTimeField()

@@ -1,0 +1,256 @@
+"""Figures out of the lake: always with numerator, denominator and filter, always by the one dictionary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import ibis
+
+from haochaping.accounts.rules import Role, Scope
+from haochaping.analytics import engine, lake
+from haochaping.analytics.metrics import DIMENSIONS, METRICS, Basis, Better, Metric, Unit, sums
+from haochaping.analytics.rules import percent, wilson
+from haochaping.kit.errors import FieldError, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date, datetime
+    from pathlib import Path
+
+    from haochaping.accounts.rules import Actor
+
+Key = Any  # of a dimension: str, int, bool, date or None
+EVERYWHERE = (Scope(),)
+PREFIXES = {"area": ("地区", "area_path"), "organ_path": ("单位及下属", "organ_path")}
+COUNTY_DIGITS = 6  # the cubes know areas down to the county
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number and all that is needed to judge it. `value` is None where there is nothing to divide by."""
+
+    metric: Metric
+    numerator: int
+    denominator: int | None
+    filter: str
+    is_comparable: bool = True
+
+    @property
+    def name(self) -> str:
+        return self.metric.name
+
+    @property
+    def formula(self) -> str:
+        return self.metric.formula
+
+    @property
+    def value(self) -> float | int | None:
+        """A count; a ratio 0…1; or a score in the policy's points."""
+        if self.denominator is None:
+            return self.numerator
+        return self.numerator / self.denominator if self.denominator and self.is_comparable else None
+
+    @property
+    def text(self) -> str:
+        """As printed: "12,345", "99.80%", "9.81", or "—"."""
+        if self.denominator is None:
+            return f"{self.numerator:,}"
+        if self.metric.unit is Unit.RATIO:
+            return percent(self.numerator, self.denominator)
+        return "—" if self.value is None else f"{self.value:.2f}"
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The Wilson 95 % interval of a ratio."""
+        if self.metric.unit is not Unit.RATIO or not self.denominator:
+            return None
+        return wilson(self.numerator, self.denominator)
+
+    @property
+    def definition(self) -> str:
+        """The tooltip: formula, parts, basis, period and source."""
+        parts = f"{self.numerator:,}" + ("" if self.denominator is None else f" ÷ {self.denominator:,}")
+        return f"{self.name}：{self.formula}。本值 {parts}。{self.filter}。依据：{self.metric.clause}。"
+
+
+@dataclass(frozen=True)
+class Row:
+    """Figures of one combination of keys, by metric."""
+
+    keys: dict[str, Key]
+    figures: dict[str, Figure]
+
+    def __getitem__(self, metric: str) -> Figure:
+        return self.figures[metric]
+
+
+@dataclass(frozen=True)
+class Table:
+    """What `figures` answers: a row for each combination of keys that occurs; without `by` exactly one."""
+
+    by: tuple[str, ...]
+    metrics: tuple[Metric, ...]
+    rows: list[Row] = field(default_factory=list)
+
+    @property
+    def total(self) -> Row:
+        """The only row of a table without `by`."""
+        (row,) = self.rows
+        return row
+
+
+def figures(
+    metrics: Sequence[str],
+    by: Sequence[str],
+    start: date,
+    end: date,
+    filters: Mapping[str, Any] | None = None,
+    *,
+    now: datetime,
+    scopes: Sequence[Scope] = EVERYWHERE,
+) -> Table:
+    """The metrics by these dimensions, for cases whose day (each metric's own basis) is `start` … `end`, both included.
+
+    `filters` maps a dimension, `area` (code prefix) or `organ_path` (path prefix) to a value or several; `scopes` is
+    whose data may be counted at all. `now` decides which limits have passed. Refused (422) for a name not known here.
+    """
+    filters = dict(filters or {})
+    _refuse_unknown(metrics, by, filters)
+    chosen = tuple(METRICS[key] for key in dict.fromkeys(metrics))
+    manifest = lake.read()
+    found: dict[tuple[Key, ...], dict[str, Any]] = {} if by else {(): {}}
+    for basis in dict.fromkeys(metric.basis for metric in chosen):
+        mine = [metric for metric in chosen if metric.basis is basis]
+        is_coarse = _fits_cube(basis, by, filters, scopes)
+        part = "orders" if basis.table == "orders" else "cubes" if is_coarse else "services"
+        if files := manifest.paths(part, basis, start, end):
+            for row in _ask(mine, by, basis, files, period=(start, end), filters=filters, now=now, scopes=scopes):
+                found.setdefault(tuple(row[f"by__{name}"] for name in by), {}).update(row)
+    texts = {basis: said(basis, start, end, filters, scopes) for basis in Basis}
+    rows = [
+        Row(dict(zip(by, keys, strict=True)), {m.key: _figure(m, found[keys], texts[m.basis]) for m in chosen})
+        for keys in sorted(found, key=_none_first)
+    ]
+    return Table(tuple(by), chosen, rows)
+
+
+def _none_first(keys: tuple[Key, ...]) -> list[tuple[bool, Key]]:
+    return [(key is not None, key if key is not None else 0) for key in keys]
+
+
+def _ask(
+    metrics: Sequence[Metric],
+    by: Sequence[str],
+    basis: Basis,
+    files: Sequence[Path],
+    *,
+    period: tuple[date, date],
+    filters: Mapping[str, Any],
+    now: datetime,
+    scopes: Sequence[Scope],
+) -> list[dict[str, Any]]:
+    t = engine.table(basis.table)
+    wanted = [~t.is_probe, t[basis].between(ibis.literal(period[0]), ibis.literal(period[1]))]
+    wanted += [_matches(t, basis, name, value) for name, value in filters.items()]
+    if Scope() not in scopes:
+        wanted.append(_within(t, scopes))
+    t = t.filter(*wanted)
+    parts = {name: part for metric in metrics for name, part in sums(metric, t, now).items()}
+    keys = {f"by__{name}": DIMENSIONS[name].key(t, basis) for name in by}
+    expression = t.group_by(**keys).aggregate(**parts) if keys else t.aggregate(**parts)
+    return engine.run(expression, basis.table, files)
+
+
+def _matches(t: Any, basis: Basis, name: str, value: Any) -> Any:
+    values = [value] if isinstance(value, str | int) else list(value)
+    if name in PREFIXES:
+        column = t[PREFIXES[name][1]]
+        found = [column.startswith(str(prefix)) for prefix in values]
+        return _any(found)
+    return DIMENSIONS[name].key(t, basis).isin(values)
+
+
+def _within(t: Any, scopes: Sequence[Scope]) -> Any:
+    """The same reach as `accounts.queries.visible`, over the lake."""
+    if not scopes:
+        return ibis.literal(False)
+    return _any(
+        [
+            t.area_path.startswith(scope.area) & t.organ_path.startswith(scope.organ)
+            & ((t.window == scope.window) if scope.window else ibis.literal(True))
+            for scope in scopes
+        ]
+    )  # fmt: skip
+
+
+def _any(conditions: list[Any]) -> Any:
+    found = conditions[0]
+    for condition in conditions[1:]:
+        found |= condition
+    return found
+
+
+def _fits_cube(basis: Basis, by: Sequence[str], filters: Mapping[str, Any], scopes: Sequence[Scope]) -> bool:
+    def is_coarse(area: str) -> bool:
+        return len(area) <= COUNTY_DIGITS
+
+    areas = filters.get("area", ())
+    return (
+        basis.table == "services"
+        and all(DIMENSIONS[name].in_cube for name in by)
+        and all(name == "area" or (name in DIMENSIONS and DIMENSIONS[name].in_cube) for name in filters)
+        and all(map(is_coarse, [areas] if isinstance(areas, str) else areas))
+        and all(is_coarse(scope.area) and not scope.organ and not scope.window for scope in scopes)
+    )
+
+
+def _figure(metric: Metric, found: Mapping[str, Any], text: str) -> Figure:
+    numerator = int(found.get(f"{metric.key}__n") or 0)
+    if metric.denominator is None:
+        return Figure(metric, numerator, None, text)
+    denominator = int(found.get(f"{metric.key}__d") or 0)
+    is_comparable = True
+    if metric.is_comparable is not None:
+        marked = int(found.get(f"{metric.key}__marked") or 0)
+        is_comparable = marked == denominator and found.get(f"{metric.key}__low") == found.get(f"{metric.key}__high")
+    return Figure(metric, numerator, denominator, text, is_comparable)
+
+
+def said(basis: Basis, start: date, end: date, filters: Mapping[str, Any], scopes: Sequence[Scope] = EVERYWHERE) -> str:
+    """The filter in words, as it stands beside a figure."""
+    parts = [f"{basis.name_zh} {start:%Y-%m-%d} 至 {end:%Y-%m-%d}"]
+    for name, value in filters.items():
+        label = PREFIXES[name][0] if name in PREFIXES else DIMENSIONS[name].name
+        values = [value] if isinstance(value, str | int) else value
+        parts.append(f"{label} {'、'.join(map(str, values))}")
+    if Scope() not in scopes:
+        parts.append("限本人管辖范围")
+    parts.append("不含探针" if basis is Basis.SERVICE_DAY else "不含探针和已排除的评价")
+    return "；".join(parts)
+
+
+def _refuse_unknown(metrics: Sequence[str], by: Sequence[str], filters: Mapping[str, Any]) -> None:
+    errors = [FieldError("metrics", "unknown_metric", f"没有指标 {key}。") for key in metrics if key not in METRICS]
+    errors += [FieldError("by", "unknown_dimension", f"没有维度 {name}。") for name in by if name not in DIMENSIONS]
+    errors += [
+        FieldError(name, "unknown_filter", f"没有筛选项 {name}。")
+        for name in filters
+        if name not in DIMENSIONS and name not in PREFIXES
+    ]
+    if not metrics:
+        errors.append(FieldError("metrics", "required", "至少写一个指标。"))
+    if errors:
+        raise Refused("fields_refused", 422, "".join(error.message for error in errors), tuple(errors))
+
+
+def reach_of(actor: Actor) -> tuple[Scope, ...]:
+    """Whose figures an actor may see: as `accounts.queries.visible`. Empty: nobody's."""
+    if actor.is_system:
+        return EVERYWHERE
+    if actor.roles <= {Role.ADMIN, Role.AUDITOR}:
+        return ()
+    return EVERYWHERE if Scope() in actor.scopes else actor.scopes
+
+
+__all__ = ["EVERYWHERE", "Better", "Figure", "Row", "Table", "figures", "reach_of", "said"]
