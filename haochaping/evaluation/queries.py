@@ -11,13 +11,16 @@ from django.db.models import Max
 from haochaping.evaluation.judge import IndicatorInfo
 from haochaping.evaluation.models import Evaluation, Evaluator, FollowUp, Receipt, Ruling, ServiceEvent, Words
 from haochaping.kit import blobs, ids
+from haochaping.kit.errors import Refused
 from haochaping.kit.workdays import deadline
-from haochaping.policy.queries import calendar, indicators, policy_at
+from haochaping.policy.queries import calendar, indicators, policy_at, rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import date, datetime
     from uuid import UUID
+
+    from haochaping.policy.rules import Policy
 
 
 def event(id: UUID) -> ServiceEvent | None:  # noqa: A002  the house's one id
@@ -82,13 +85,24 @@ def excluded(ids: Iterable[UUID]) -> set[UUID]:
 
 def closing_time(area: str, service_time: datetime, day: date) -> datetime:
     """When the window to rate a service of that moment is over, by the policy of its own day."""
-    return deadline(service_time, policy_at(area, day).supplement.within.term, calendar(area)).at
+    return deadline(service_time, _policy(area, day).supplement.within.term, calendar(area)).at
 
 
 def grace(area: str, day: date) -> timedelta:
     """How much later than its window a rating that was given in time may still arrive."""
-    term = policy_at(area, day).supplement.late_arrival
+    term = _policy(area, day).supplement.late_arrival
     return timedelta(hours=term.n) if term.unit == "hour" else timedelta(days=term.n)
+
+
+def _policy(area: str, day: date) -> Policy:
+    """The policy of that day; for a service older than every pack of its area, the first there was (imported history)."""
+    try:
+        return policy_at(area, day)
+    except Refused:
+        first = min((r.valid_from for r in rules() if area.startswith(r.region)), default=None)
+        if first is None or day >= first:
+            raise
+        return policy_at(area, first)
 
 
 def catalogue(area: str, day: date) -> Mapping[str, IndicatorInfo]:
