@@ -107,7 +107,7 @@ class Theme(models.Model):
 
     code = models.CharField(primary_key=True, max_length=50)
     name = models.CharField(max_length=100)
-    items = ArrayField(models.CharField(max_length=33), default=list)
+    items = ArrayField(models.CharField(max_length=64), default=list)
 
 
 class Edition(models.Model):
