@@ -19,6 +19,10 @@ from haochaping.rectification.models import Order
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
+    from uuid import UUID
+
+    Parts = Iterable[tuple[str, date]]
+    Progress = Callable[[Parts], Parts]
 
 NOTES = 20_000  # taken in one transaction
 BATCH = 40  # files rewritten in one transaction
@@ -57,9 +61,7 @@ def refresh_lake(*, now: datetime, everything: bool = True) -> Refreshed:
     return Refreshed(notes, files, rows, Stale.objects.count())
 
 
-def rebuild_lake(
-    *, now: datetime, progress: Callable[[Iterable[tuple[str, date]]], Iterable[object]] | None = None
-) -> Refreshed:
+def rebuild_lake(*, now: datetime, progress: Progress | None = None) -> Refreshed:
     """Make the whole lake anew from PostgreSQL alone; readers keep the old one until the last file is written."""
     with _alone():
         while take("lake", NOTES):
@@ -89,7 +91,7 @@ def _hear_all(now: datetime) -> int:
             return heard
 
 
-def _days_of(model: type[ServiceEvent | Order], column: str, keys: set[object]) -> set[date]:
+def _days_of(model: type[ServiceEvent | Order], column: str, keys: set[UUID]) -> set[date]:
     return (
         set(model.objects.filter(id__in=keys).order_by().values_list(column, flat=True).distinct()) if keys else set()
     )
@@ -113,11 +115,11 @@ def _due(now: datetime, *, everything: bool) -> list[tuple[str, date]]:
 
 
 def _rewrite(
-    parts: Iterable[tuple[str, date]],
+    parts: Parts,
     *,
     now: datetime,
     from_nothing: bool = False,
-    progress: Callable[[Iterable[tuple[str, date]]], Iterable[object]] | None = None,
+    progress: Progress | None = None,
 ) -> int:
     """Write these files anew and put them into force; how many rows they have."""
     with lake.writing():
@@ -125,7 +127,7 @@ def _rewrite(
         changed: dict[str, dict[date, lake.File | None]] = {part: {} for part in lake.PARTS}
         if from_nothing:
             changed = {part: dict.fromkeys(old.files[part]) for part in lake.PARTS}
-        for part, day in progress(parts) if progress else parts:  # type: ignore[misc]
+        for part, day in progress(parts) if progress else parts:
             end = lake.next_month(day) if part == "orders" else day + timedelta(days=1)
             changed[part][day] = lake.put(part, day, extract.rows(part, day, end))
         for month in {lake.month_of(day) for day in changed["services"]}:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import ibis
 from django.conf import settings
 
+from haochaping.analytics import lake
 from haochaping.analytics.metrics import SCHEMAS
 
 if TYPE_CHECKING:
@@ -26,9 +27,7 @@ def run(expression: Any, name: str, files: Sequence[Path]) -> list[dict[str, Any
 
 
 def _duckdb(expression: Any, name: str, files: list[str]) -> list[dict[str, Any]]:
-    import duckdb
-
-    with duckdb.connect(config={"threads": 2, "TimeZone": "UTC"}) as connection:
+    with lake.duck() as connection:
         connection.read_parquet(files).create_view(name)
         found = connection.execute(ibis.to_sql(expression, dialect="duckdb"))
         columns = [column[0] for column in found.description or ()]

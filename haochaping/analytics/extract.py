@@ -49,7 +49,8 @@ _ORDERS = f"""
 SELECT o.dispatch_day, o.answer_due, o.answered_at,
     o.area_path, o.organ_code, o.organ_path, e.hall_code AS hall, o.window_code AS "window", o.task_code AS item,
     e.aspect, e.point, e.pf AS channel, o.level, o.real_name, coalesce(r.excludes, false) AS excluded, o.is_probe,
-    o.state, o.answer_kind, o.verdict, o.was_called,
+    o.state, o.answer_kind, o.verdict,
+    coalesce(m.was_called, false) AS was_called,
     coalesce(m.passed_review, false) AS passed_review, coalesce(m.satisfied, 0) AS satisfied,
     coalesce(m.verdicts, 0) AS verdicts, coalesce(m.appealed, false) AS appealed,
     m.last_decision IS NOT NULL AND o.state <> 'appealing' AS decided,
@@ -60,6 +61,7 @@ JOIN evaluation_evaluation e ON e.id = o.id
 {_LAST_RULING}
 LEFT JOIN LATERAL (
     SELECT bool_or(verb = 'approve') AS passed_review, bool_or(verb = 'appeal') AS appealed,
+        bool_or(verb = 'record' AND target = 'closed') AS was_called,  -- a try that failed and may be repeated is none
         count(*) FILTER (WHERE verb = 'satisfied' OR verb = 'record' AND facts->>'result' IN ('satisfied', 'accepted'))
             AS satisfied,
         count(*) FILTER (WHERE verb IN ('satisfied', 'unsatisfied')

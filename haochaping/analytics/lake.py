@@ -98,6 +98,15 @@ def writing() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def duck() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB of this moment's own, in memory, that never asks the network for an extension."""
+    quiet = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+    with duckdb.connect(config={"threads": 2, **quiet}) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        yield connection
+
+
 def month_of(day: date) -> date:
     return day.replace(day=1)
 
@@ -106,16 +115,18 @@ def next_month(month: date) -> date:
     return (month.replace(day=28) + timedelta(days=4)).replace(day=1)
 
 
-_ORDER = ", ".join(f'"{name}"' for name in ("area_path", "organ_code", "window", "item", "level", "channel"))
+_SORTED_BY = ("area_path", "organ_code", "window", "item", "level", "channel")  # what is asked together lies together
 
 
 def put(part: str, day: date, rows: pa.Table) -> File | None:
     """A new file of `services` or `orders`; None if there are no rows."""
     if not rows.num_rows:
         return None
-    with duckdb.connect(config={"threads": 2, "TimeZone": "UTC"}) as connection:
+    with duck() as connection:
         connection.register("rows", rows)
-        return _write(connection, part, day, f"SELECT * FROM rows ORDER BY {_ORDER}, ALL")  # noqa: S608
+        names = dict.fromkeys((*_SORTED_BY, *rows.column_names))  # all of them: a rebuilt file equals a refreshed one
+        order = ", ".join(f'"{name}"' for name in names)
+        return _write(connection, part, day, f"SELECT * FROM rows ORDER BY {order}")  # noqa: S608
 
 
 def put_cube(month: date, old: File | None, days: Iterable[date], files: Sequence[File]) -> File | None:
@@ -136,7 +147,7 @@ def put_cube(month: date, old: File | None, days: Iterable[date], files: Sequenc
         parts.append(f"SELECT * FROM read_parquet('{_quoted(root() / old.path)}') WHERE service_day NOT IN ({gone})")  # noqa: S608
     if not parts:
         return None
-    with duckdb.connect(config={"threads": 2, "TimeZone": "UTC"}) as connection:
+    with duck() as connection:
         united = " UNION ALL ".join(f"({part})" for part in parts)
         select = f"SELECT * REPLACE (coalesce(is_probe, false) AS is_probe) FROM ({united}) ORDER BY ALL"  # noqa: S608
         return _write(connection, "cubes", month, select)

@@ -1,0 +1,103 @@
+"""Rows of the lake as a test tells them, and how to put them there."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+
+from haochaping.analytics import lake
+from haochaping.analytics.metrics import ORDERS, SERVICES
+
+CHINA = ZoneInfo("Asia/Shanghai")
+PLACE = {
+    "area_path": "320102",
+    "organ_code": "O1",
+    "organ_path": "/P/O1/",
+    "hall": "H1",
+    "window": "W1",
+    "item": "T1",
+    "aspect": "service",
+    "point": "",
+    "channel": None,
+    "level": None,
+    "real_name": None,
+    "excluded": False,
+    "is_probe": False,
+    "n": 1,
+}
+SCORES = {5: 10, 4: 8, 3: 6, 2: 3, 1: 0}
+
+
+def day(text: str) -> date:
+    return date.fromisoformat(f"2026-{text}")
+
+
+def noon(text: str) -> datetime:
+    return datetime.combine(day(text), datetime.min.time(), CHINA) + timedelta(hours=12)
+
+
+def service(on: str, level: int | None = None, *, rated: str | None = None, closes: str | None = None,
+            lapse: tuple[str, int] | None = None, **more: Any) -> dict[str, Any]:  # fmt: skip
+    """A service of that day ("11-02"), rated that same day unless `rated` says when; closes after a week."""
+    rated_day = day(rated or on) if level else None
+    row = PLACE | {
+        "service_day": day(on),
+        "closes_at": noon(closes) if closes else noon(on) + timedelta(days=7),
+        "rated_day": rated_day,
+        "counted_day": rated_day or (day(lapse[0]) if lapse else None),
+        "mode": "on_site",
+        "lapse_level": lapse[1] if lapse else None,
+        "level": level,
+        "channel": 4 if level else None,
+        "real_name": False if level else None,
+        "score": SCORES[level] if level else None,
+        "best": 10 if level else None,
+    }
+    return row | more
+
+
+def order(on: str, due: str, answered: str | None = None, **more: Any) -> dict[str, Any]:
+    """An order dispatched that day, to be answered by `due`."""
+    row = PLACE | {
+        "dispatch_day": day(on),
+        "answer_due": noon(due),
+        "answered_at": noon(answered) if answered else None,
+        "channel": 4,
+        "level": 1,
+        "real_name": False,
+        "state": "rectifying",
+        "answer_kind": "submitted" if answered else "",
+        "verdict": "",
+        "was_called": False,
+        "passed_review": False,
+        "satisfied": 0,
+        "verdicts": 0,
+        "appealed": False,
+        "decided": False,
+        "upheld": False,
+    }
+    return row | more
+
+
+def fill(services: list[dict[str, Any]], orders: list[dict[str, Any]] = ()) -> None:  # type: ignore[assignment]
+    """The lake, made of exactly these."""
+    changed: dict[str, dict[date, lake.File | None]] = {part: {} for part in lake.PARTS}
+    by_day = defaultdict(list)
+    for row in services:
+        by_day[row["service_day"]].append(row)
+    by_month = defaultdict(list)
+    for row in orders:
+        by_month[row["dispatch_day"].replace(day=1)].append(row)
+    with lake.writing():
+        for on, rows in by_day.items():
+            changed["services"][on] = lake.put("services", on, pa.Table.from_pylist(rows, SERVICES))
+        for month, rows in by_month.items():
+            changed["orders"][month] = lake.put("orders", month, pa.Table.from_pylist(rows, ORDERS))
+        for month in {on.replace(day=1) for on in by_day}:
+            files = [file for on, file in changed["services"].items() if file and on.replace(day=1) == month]
+            changed["cubes"][month] = lake.put_cube(month, None, [], files)
+        lake.swap(lake.Manifest(), changed, now=noon("11-20"))

@@ -1,0 +1,177 @@
+"""Every metric of the dictionary, over a month that is worked out by hand.
+
+It is noon of 20 November 2026. Services of November (closing after seven days unless told otherwise):
+
+    A 2nd  5 real-name   B 2nd  4             C 3rd  3             D 3rd  2 real-name
+    E 4th  1 real-name, rated on the 5th      F 4th  1, excluded by a ruling
+    G 5th  unrated, lapsed on the 12th as 5   H 5th  unrated, no lapse
+    I 18th unrated, still open                J 2nd  1, a probe
+    K 30 October, rated 5 on 1 November       L 6th  lapsed as 5 on the 13th, then rated 2 on the 16th
+
+Scores 10/8/6/3/0. Orders dispatched in November ("r" = real-name):
+
+    1  r due 10th, answered 8th, called: satisfied, closed
+    2  r due 12th, answered 13th (late), waits for its callback
+    3    appeal upheld, so excluded and voided
+    4    due 23rd, not answered yet
+    5    due 13th, explained on the 9th, closed
+    6  r due 14th, not answered; appeal dismissed
+    7  r due 16th, answered 15th, the rater said no once, then accepted; closed
+    8  r due 17th, answered 12th, called but not reached; closed
+    9    due 19th, answered 14th, not sampled, confirmed by the supervisor; closed
+    10   a probe
+    11   appeal upheld, the rater objects: undecided again
+    12   of 31 October
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from lake_rows import day, fill, noon, order, service
+
+from haochaping.analytics.metrics import METRICS
+from haochaping.analytics.queries import figures
+
+NOW = noon("11-20")
+NANJING, SUZHOU = {"area_path": "320102"}, {"area_path": "320508", "organ_code": "O2", "organ_path": "/P/O2/"}
+SERVICES = [
+    service("11-02", 5, real_name=True),
+    service("11-02", 4, **SUZHOU),
+    service("11-03", 3, channel=3),
+    service("11-03", 2, real_name=True),
+    service("11-04", 1, rated="11-05", real_name=True, **SUZHOU),
+    service("11-04", 1, excluded=True),
+    service("11-05", lapse=("11-12", 5)),
+    service("11-05", **SUZHOU),
+    service("11-18"),
+    service("11-02", 1, is_probe=True),
+    service("10-30", 5, rated="11-01"),
+    service("11-06", 2, rated="11-16", lapse=("11-13", 5)),
+]
+CLOSED: dict[str, Any] = {"state": "closed", "passed_review": True}
+ORDERS = [
+    order("11-03", "11-10", "11-08", real_name=True, was_called=True, verdict="satisfied", satisfied=1, verdicts=1, **CLOSED),
+    order("11-05", "11-12", "11-13", real_name=True, passed_review=True, state="callback", **SUZHOU),
+    order("11-04", "11-11", excluded=True, state="voided", appealed=True, decided=True, upheld=True),
+    order("11-16", "11-23", state="verifying", level=2),
+    order("11-06", "11-13", "11-09", answer_kind="explained", **CLOSED),
+    order("11-07", "11-14", real_name=True, appealed=True, decided=True),
+    order("11-09", "11-16", "11-15", real_name=True, was_called=True, verdict="accepted", satisfied=1, verdicts=2, **CLOSED),
+    order("11-10", "11-17", "11-12", real_name=True, was_called=True, verdict="unreachable", **CLOSED),
+    order("11-12", "11-19", "11-14", verdict="confirmed", **CLOSED),
+    order("11-05", "11-12", is_probe=True, appealed=True),
+    order("11-11", "11-18", excluded=True, state="appealing", appealed=True, upheld=True),
+    order("10-31", "11-06", "11-02", **CLOSED),
+]  # fmt: skip
+BY_HAND = {
+    "services": (10, None),  # A B C D E F G H I L
+    "ratings": (7, None),  # A B C D E K L
+    "excluded": (1, None),  # F
+    "active_rate": (6, 8),  # A B C D E L of these and G H; I is open, F excluded, K of October
+    "unrated_rate": (2, 8),  # G H
+    "good_rate": (4, 7),  # A B C K
+    "good_rate_with_default": (5, 8),  # and the lapse G; L's rating beats its lapse
+    "bad_rate": (3, 7),  # D E L
+    "score": (40, 7),  # 10 + 8 + 6 + 3 + 0 + 10 + 3
+    "real_name_rate": (3, 7),  # A D E
+    "orders": (8, None),  # 1 2 4 5 6 7 8 9
+    "reply_rate": (6, 8),  # 1 2 5 7 8 9
+    "on_time_rate": (5, 7),  # 1 5 7 8 9; 2 was late, 6 is; 4 has time
+    "rectified_rate": (3, 6),  # 1 7 9 of these and 2 6 8; 5 was explained, 4 has time
+    "callback_rate": (3, 4),  # 1 7 8 of these and 2
+    "callback_satisfied_rate": (2, 3),  # 1, and one of the two of 7; 8 was not reached
+    "appeal_rate": (3, 10),  # 3 6 11, of all but the probe
+    "upheld_rate": (1, 2),  # 3 of 3 and 6; 11 is open again
+}
+
+
+def november(metrics: list[str], by: list[str] | None = None, **filters: Any) -> Any:
+    return figures(metrics, by or [], day("11-01"), day("11-30"), filters, now=NOW)
+
+
+@pytest.fixture(autouse=True)
+def the_month(engine: str) -> None:
+    fill(SERVICES, ORDERS)
+
+
+def test_every_metric_is_worked_out_by_hand_here() -> None:
+    assert set(BY_HAND) == set(METRICS)
+
+
+def test_each_metric_gives_what_the_hand_gives() -> None:
+    row = november(list(METRICS)).total
+    assert {key: (figure.numerator, figure.denominator) for key, figure in row.figures.items()} == BY_HAND
+
+
+def test_single_rows_and_cubes_give_the_same() -> None:
+    from_rows = november(list(METRICS), organ_path="/").total
+    from_cubes = november(list(METRICS)).total
+    for key in METRICS:
+        assert from_rows[key].numerator == from_cubes[key].numerator, key
+        assert from_rows[key].denominator == from_cubes[key].denominator, key
+
+
+def test_a_figure_says_what_it_is_made_of() -> None:
+    figure = november(["good_rate"], area="32").total["good_rate"]
+    assert figure.value == 4 / 7
+    assert figure.text == "57.14%"
+    assert figure.filter == "评价日 2026-11-01 至 2026-11-30；地区 32；不含探针和已排除的评价"
+    assert "4 ÷ 7" in figure.definition
+    assert "÷ 主动评价" in figure.definition
+
+
+def test_figures_are_told_apart_by_place_channel_level_and_time() -> None:
+    def ratings(*by: str, **filters: Any) -> dict[Any, int]:
+        rows = november(["ratings"], list(by), **filters).rows
+        return {row.keys[by[0]]: row["ratings"].numerator for row in rows if row["ratings"].numerator}
+
+    assert ratings("city") == {"3201": 5, "3205": 2}
+    assert ratings("county") == {"320102": 5, "320508": 2}
+    assert ratings("province") == {"32": 7}
+    assert ratings("organ") == {"O1": 5, "O2": 2}
+    assert ratings("channel") == {3: 1, 4: 6}
+    assert ratings("level") == {1: 1, 2: 2, 3: 1, 4: 1, 5: 2}
+    assert ratings("real_name") == {False: 4, True: 3}
+    assert ratings("month") == {"2026-11": 7}
+    assert ratings("day") == {day("11-01"): 1, day("11-02"): 2, day("11-03"): 2, day("11-05"): 1, day("11-16"): 1}
+    assert ratings("window", window="W1", level=[1, 2]) == {"W1": 3}
+    assert ratings("hall", "item", area=["3205"]) == {"H1": 2}
+    assert ratings("aspect") == {"service": 7}
+    assert ratings("point") == {"": 7}
+
+
+def test_metrics_of_different_days_stand_side_by_side() -> None:
+    rows = november(["services", "ratings", "orders"], ["city"]).rows
+    assert [(r.keys["city"], r["services"].text, r["ratings"].text, r["orders"].text) for r in rows] == [
+        ("3201", "7", "5", "7"),
+        ("3205", "3", "2", "1"),
+    ]
+
+
+def test_a_limit_that_has_not_passed_yet_counts_nothing() -> None:
+    then = figures(["active_rate", "on_time_rate"], [], day("11-01"), day("11-30"), now=noon("11-04")).total
+    assert (then["active_rate"].numerator, then["active_rate"].denominator) == (6, 6)
+    assert then["on_time_rate"].denominator == 6  # those answered (as we know today); none is late yet
+
+
+def test_scores_of_different_scales_are_not_added_up() -> None:
+    fill([service("11-02", 5), service("11-02", 5, score=5, best=5)])
+    mixed = november(["score"]).total["score"]
+    assert mixed.value is None
+    assert mixed.text == "—"
+
+
+def test_without_scores_in_the_policy_there_is_no_average() -> None:
+    fill([service("11-02", 5, score=None, best=None), service("11-03", 4)])
+    assert november(["score"]).total["score"].value is None
+    assert november(["score"], ["day"]).rows[1]["score"].value == 8
+
+
+def test_an_empty_lake_gives_empty_figures() -> None:
+    fill([])
+    row = november(list(METRICS)).total
+    assert all(figure.numerator == 0 for figure in row.figures.values())
+    assert {figure.text for figure in row.figures.values()} == {"0", "—"}
+    assert november(list(METRICS), ["city"]).rows == []
