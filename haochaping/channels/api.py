@@ -1,0 +1,115 @@
+"""Machine calls beside the door: links, the catalogue, looking at one rating (contract §3)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from ninja import Field, Router, Schema
+
+from haochaping.accounts.queries import visible
+from haochaping.channels import commands, queries
+from haochaping.channels.pages import qr_svg
+from haochaping.channels.rules import LINK_DAYS_DEFAULT, LINK_DAYS_MOST
+from haochaping.evaluation import queries as evaluation
+from haochaping.evaluation.models import ServiceEvent
+from haochaping.kit import clock, ids
+from haochaping.kit.errors import Refused
+from haochaping.policy import queries as policy
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+    from haochaping.accounts.signing import SignedBy
+
+router = Router(tags=["collection"])
+
+
+class LinkAsked(Schema):
+    project_no: str = Field(alias="projectNo", min_length=1, max_length=100)
+    service_number: int = Field(alias="serviceNumber", ge=1, le=99)
+    channel: int = Field(
+        ge=1, le=9, description="pf: 1 PC, 2 mobile, 3 QR, 4 tablet, 5 terminal, 6 telephone, 7 SMS, 8 paper, 9 other"
+    )
+    ttl_days: int = Field(LINK_DAYS_DEFAULT, alias="ttlDays", ge=1, le=LINK_DAYS_MOST)
+
+
+class LinkMade(Schema):
+    url: str
+    qrSvg: str  # noqa: N815  the wire's name
+    expiresAt: str  # noqa: N815
+
+
+class IndicatorTold(Schema):
+    normCode: str  # noqa: N815
+    normName: str  # noqa: N815
+    starLevel: int  # noqa: N815
+    usingStatus: bool  # noqa: N815
+    expandNorm: bool  # noqa: N815
+
+
+@router.post("/links", response=LinkMade, summary="A link to the page that rates one service")
+def make_link(request: HttpRequest, asked: LinkAsked) -> dict[str, str]:
+    """Only for services of the app's organs; 409 where the service is rated or its window is over."""
+    now, signed = clock.now(), _signed(request)
+    event = _event(signed, asked.project_no, asked.service_number)
+    if evaluation.is_rated(event.id):
+        raise Refused("already_rated", 409, "本次服务已评价，无需再生成链接。")
+    if not evaluation.is_open_for_rating(event, now):
+        raise Refused("rating_window_closed", 409, "评价期限已过，不能再生成链接。")
+    expires_at = min(now + timedelta(days=asked.ttl_days), event.closes_at)
+    token = commands.make_link(event.id, asked.channel, expires_at - now, signed.app.app_id, now)
+    url = f"{settings.PUBLIC_URL}/e/{token}"
+    return {"url": url, "qrSvg": qr_svg(url), "expiresAt": clock.to_wire(expires_at)}
+
+
+@router.get("/indicators", response=list[IndicatorTold], summary="The catalogue in force")
+def indicators(request: HttpRequest, *, retired: bool = False) -> list[dict[str, Any]]:
+    """The indicators of the app's area today, best level first; with `retired=true` also those of the past."""
+    norms = policy.indicators(_signed(request).app.area, clock.today(), retired=retired)
+    return [
+        {
+            "normCode": norm.code,
+            "normName": norm.name,
+            "starLevel": norm.level,
+            "usingStatus": norm.is_active,
+            "expandNorm": not norm.is_core,
+        }
+        for norm in norms
+    ]
+
+
+@router.get("/evaluations/{path:project_no}/{int:service_number}", summary="One rating, as far as the app may see it")
+def one(request: HttpRequest, project_no: str, service_number: int) -> dict[str, Any]:
+    """The rating with its order's public progress if this app submitted it or the rater consented, else only whether it is rated."""
+    signed = _signed(request)
+    event = _event(signed, project_no, service_number)
+    rating = evaluation.rating(event.id)
+    if rating is None:
+        return {"rated": False}
+    if not queries.may_see(rating, signed.app.app_id):
+        return {"rated": True}
+    return {
+        "rated": True,
+        "projectNo": event.project_no,
+        "serviceNumber": event.service_number,
+        "satisfaction": rating.level,
+        "pf": rating.pf,
+        "evalDetail": ",".join(rating.indicators),
+        "writingEvaluation": evaluation.words(event.id),
+        "assessTime": clock.to_wire(rating.assess_time),
+    }
+
+
+def _signed(request: HttpRequest) -> SignedBy:
+    signed: SignedBy = request.auth  # type: ignore[attr-defined]
+    return signed
+
+
+def _event(signed: SignedBy, project_no: str, service_number: int) -> ServiceEvent:
+    events = ServiceEvent.objects.filter(id=ids.event_id(project_no, service_number))
+    event = visible(events, signed.actor).first()
+    if event is None:
+        raise Refused("service_not_found", 404, "没有这次服务，或它不属于贵单位。")
+    return event

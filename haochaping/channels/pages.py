@@ -1,0 +1,179 @@
+"""The citizen's pages: rate one service, see what came of it, the front page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import segno
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from haochaping.channels import commands, queries
+from haochaping.channels.forms import Draft, choices, problems
+from haochaping.channels.rules import Misses, Standing, by_when, in_groups, receipt_of
+from haochaping.kit import clock, ids
+from haochaping.kit.errors import Refused
+from haochaping.policy import queries as policy
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from haochaping.channels.forms import Problem
+    from haochaping.channels.queries import Found
+
+VISIT = "hcp_visit"  # the cookie that tells the rater's browser from others
+misses = Misses()
+
+
+@require_safe
+def front(request: HttpRequest) -> HttpResponse:
+    """What this is, and the ways on."""
+    return render(request, "channels/front.html")
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def rate(request: HttpRequest, token: str) -> HttpResponse:
+    """`/e/{token}`: the page of one service event.
+
+    Any text that is no token of ours gets one and the same answer. The receipt is shown in the browser that rated, for
+    ten minutes; whoever else opens the link finds only that it is rated.
+    """
+    now, client = clock.now(), client_of(request)
+    if wait := misses.wait(client, now):
+        return _too_many(request, wait)
+    given = request.COOKIES.get(VISIT, "")[:64]
+    visit = given or ids.new_token()
+    found = queries.find_link(token, now, visit)
+    if found is None:
+        misses.miss(client, now)
+        return render(request, "channels/unknown.html", status=404)
+    answer = _rate(request, found, visit, now) if request.method == "POST" else _show(request, found)
+    if not given:
+        answer.set_cookie(VISIT, visit, path="/e/", httponly=True, samesite="Lax", secure=request.is_secure())
+    answer["X-Robots-Tag"] = "noindex"
+    return answer
+
+
+def _show(request: HttpRequest, found: Found) -> HttpResponse:
+    match found.standing:
+        case Standing.OPEN:
+            return _form(request, found, Draft())
+        case Standing.JUST_RATED:
+            return _thanks(request, found)
+        case Standing.RATED:
+            return render(request, "channels/rated.html", {"found": found})
+        case _:
+            context = {"found": found, "closed_on": by_when(found.event.closes_at)}
+            return render(request, "channels/over.html", context, status=410)
+
+
+def _rate(request: HttpRequest, found: Found, visit: str, now: datetime) -> HttpResponse:
+    """Take the rating, then show the page anew: a reload sends nothing twice."""
+    if found.standing is Standing.JUST_RATED and "hide" in request.POST:
+        commands.hide_receipt(found.link)
+    elif found.standing is Standing.OPEN:
+        draft = Draft.read(request.POST)
+        event = found.event
+        try:
+            submission = draft.submission(
+                project_no=event.project_no, service_number=event.service_number, pf=found.link.pf, now=now
+            )
+            commands.rate(found.link, submission, visit, now)
+        except Refused as no:
+            if no.status == 422:
+                return _form(request, found, draft, no)
+            raise
+    answer = HttpResponseRedirect(request.path)
+    answer.status_code = 303
+    return answer
+
+
+def _form(request: HttpRequest, found: Found, draft: Draft, refused: Refused | None = None) -> HttpResponse:
+    norms = policy.indicators(found.event.area_path, clock.today())
+    wrong: Sequence[Problem] = problems(refused, draft, norms) if refused else ()
+    context: dict[str, Any] = {
+        "event": found.event,
+        "window": queries.window_name(found.event),
+        "scale": choices(draft, norms),
+        "draft": draft,
+        "problems": wrong,
+        "wrong": {problem.field: problem.message for problem in wrong},
+    }
+    return render(request, "channels/rate.html", context, status=422 if refused else 200)
+
+
+def _thanks(request: HttpRequest, found: Found) -> HttpResponse:
+    receipt = ids.receipt(found.event.id)
+    context = {
+        "event": found.event,
+        "order": queries.order_told(found.event.id),
+        "receipt": in_groups(receipt),
+        "link": f"/r/{receipt}",
+        "qr": qr_svg(f"{settings.PUBLIC_URL}/r/{receipt}"),
+    }
+    return render(request, "channels/thanks.html", context)
+
+
+@never_cache
+@require_safe
+def find_progress(request: HttpRequest) -> HttpResponse:
+    """`/r/`: type a receipt in."""
+    typed = request.GET.get("receipt", "")[:64]
+    if not typed.strip():
+        return render(request, "channels/find.html")
+    if (receipt := receipt_of(typed)) is not None:
+        return HttpResponseRedirect(f"/r/{receipt}")
+    problem = "回执号以 HP 开头，后面是 20 位数字和字母，请核对后再查。"
+    return render(request, "channels/find.html", {"typed": typed, "problem": problem}, status=422)
+
+
+@never_cache
+@require_safe
+def progress(request: HttpRequest, receipt: str) -> HttpResponse:
+    """`/r/{receipt}`: what came of a rating; nothing personal."""
+    now, client = clock.now(), client_of(request)
+    if wait := misses.wait(client, now):
+        return _too_many(request, wait)
+    plain = receipt_of(receipt)
+    told = queries.progress(plain or "")
+    if told is None:
+        misses.miss(client, now)
+        problem = "没有查到这个回执号，请逐位核对后再查。刚刚提交的评价请稍等一分钟。"
+        answer = render(request, "channels/find.html", {"typed": receipt, "problem": problem}, status=404)
+    elif plain != receipt:
+        answer = HttpResponseRedirect(f"/r/{plain}")
+    else:
+        answer = render(request, "channels/progress.html", {"told": told, "receipt": in_groups(plain)})
+    answer["X-Robots-Tag"] = "noindex"
+    return answer
+
+
+def client_of(request: HttpRequest) -> str:
+    """The address of whoever asks: beyond as many proxies as we have (`HCP_PROXIES`), and no further."""
+    proxies = settings.AXES_IPWARE_PROXY_COUNT
+    forwarded = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",") if part.strip()]
+    if proxies and len(forwarded) >= proxies:
+        return forwarded[-proxies]
+    return request.META.get("REMOTE_ADDR", "")
+
+
+def qr_svg(url: str) -> str:
+    """A QR code as an SVG element without size, script or style: the page's own style gives it its size."""
+    svg: str = segno.make(url, error="m", micro=False).svg_inline(
+        border=2, omitsize=True, svgclass=None, lineclass=None
+    )
+    return svg
+
+
+def _too_many(request: HttpRequest, seconds: int) -> HttpResponse:
+    refused = Refused(
+        "too_many_misses", 429, f"打开失效链接或查询错误回执号的次数太多，请 {seconds} 秒后再试，或拨打12345。"
+    )
+    answer = render(request, "refused.html", {"refused": refused}, status=429)
+    answer["Retry-After"] = str(seconds)
+    return answer

@@ -1,0 +1,107 @@
+"""Finding what a link or a receipt leads to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from haochaping.channels.models import Link
+from haochaping.channels.rules import Standing, by_when, standing
+from haochaping.directory import queries as directory
+from haochaping.evaluation import queries as evaluation
+from haochaping.evaluation.rules import Consent
+from haochaping.kit import ids
+from haochaping.kit.crypto import equal
+from haochaping.rectification import queries as rectification
+from haochaping.rectification.models import Order
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from haochaping.evaluation.models import Evaluation, Ruling, ServiceEvent
+
+
+@dataclass(frozen=True)
+class Found:
+    """A link with its service event, and what this browser may do with it."""
+
+    link: Link
+    event: ServiceEvent
+    standing: Standing
+
+
+def find_link(token: str, now: datetime, visit: str = "") -> Found | None:
+    """What the token leads to, expired or not; None, after the same work, for any text that is no token of ours.
+
+    `visit` is the browser's own cookie; it tells the rater from whoever opens the link later.
+    """
+    link = Link.objects.filter(digest=ids.token_digest(token)).first()
+    event = evaluation.event(link.event_id) if link else None
+    if link is None or event is None:
+        return None
+    return Found(
+        link,
+        event,
+        standing(
+            now=now,
+            expires_at=link.expires_at,
+            is_rated=evaluation.is_rated(event.id),
+            rated_at=link.rated_at,
+            is_raters_browser=is_raters_browser(link, visit),
+            is_open=evaluation.is_open_for_rating(event, now),
+        ),
+    )
+
+
+def is_raters_browser(link: Link, visit: str) -> bool:
+    return bool(visit) and link.rated_by is not None and equal(bytes(link.rated_by), ids.token_digest(visit))
+
+
+def window_name(event: ServiceEvent) -> str:
+    """The window's name as people know it, "" where the service had none or it is gone."""
+    window = directory.snapshot().windows.get(event.window_code)
+    return window.name if window else ""
+
+
+@dataclass(frozen=True)
+class OrderTold:
+    """What the rater is told of the order that their bad rating opened."""
+
+    order_no: str
+    by_when: str
+    is_provisional: bool
+
+
+def order_told(event_id: UUID) -> OrderTold | None:
+    order = Order.objects.filter(id=event_id).first()
+    return order and OrderTold(order.order_no, by_when(order.answer_due), order.due_is_provisional)
+
+
+@dataclass(frozen=True)
+class Told:
+    """What came of one rating, for whoever holds its receipt: nothing that says who they are or which case it was."""
+
+    rating: Evaluation | None  # None: received, but the business system has not named the service yet
+    steps: Sequence[Any]
+    order: OrderTold | None
+    ruling: Ruling | None  # the last one, if it keeps the rating out of the figures
+
+
+def progress(receipt: str) -> Told | None:
+    """What a receipt leads to; None for any text that is no receipt of ours."""
+    event_id = evaluation.event_id_of(receipt)
+    if event_id is None:
+        return None
+    rating = evaluation.rating(event_id)
+    if rating is None:
+        return Told(None, (), None, None)
+    rulings = evaluation.rulings(event_id)
+    excluding = rulings[-1] if rulings and rulings[-1].excludes else None
+    return Told(rating, rectification.public_progress(event_id), order_told(event_id), excluding)
+
+
+def may_see(rating: Evaluation, app_id: str) -> bool:
+    """Whether an app may see a rating: it submitted it, or the rater lets the department know (contract §3)."""
+    return rating.source == app_id or Consent.CONTACT_DEPARTMENT in rating.consent
