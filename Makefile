@@ -13,7 +13,7 @@ WORKERS ?= auto
 .DEFAULT_GOAL := help
 
 help: ## list these commands
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/base.stamp build/static.stamp ## a made-up province on 127.0.0.1 (PROFILE=jiangsu|shenzhen|qufu|shanghai PORT= DATA= SCALE=small|medium|large)
 	@HCP_DATA="$(DATA)" exec $(BIN)/python -m haochaping.project.cli demo --profile $(PROFILE) --port $(PORT) --scale $(SCALE)

@@ -10,6 +10,7 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
+from threading import Barrier
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -102,9 +103,16 @@ class Door:
             else:
                 if self.gathering is not None:
                     await self.gathering
-                await asyncio.to_thread(self.writers.shutdown)
+                await asyncio.to_thread(self.close)
                 await send({"type": "lifespan.shutdown.complete"})
                 return
+
+    def close(self) -> None:
+        """End the writer threads, each with its database connection."""
+        together = Barrier(WRITERS)  # so that each thread takes one of the farewells
+        for _ in range(WRITERS):
+            self.writers.submit(_leave, together)
+        self.writers.shutdown()
 
     async def _answer(self, handle: Any, most: int, scope: Scope, receive: Any) -> Answer:
         try:
@@ -214,6 +222,11 @@ def _connected(work: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
         for connection in connections.all(initialized_only=True):
             connection.close_if_unusable_or_obsolete()
         raise
+
+
+def _leave(together: Barrier) -> None:
+    together.wait()
+    connections.close_all()
 
 
 def _signed(scope: Scope, body: bytes, now: datetime) -> SignedBy:

@@ -118,7 +118,7 @@ def _lapse_region(region: str, *, now: datetime) -> int:
         .order_by("closes_at")
         .iterator(chunk_size=LAPSE_BATCH)
     )
-    copied = [f.attname for f in Lapse._meta.concrete_fields if f.attname not in {"level", "lapsed_at", "lapse_day"}]  # noqa: SLF001
+    copied = [f.attname for f in Lapse._meta.concrete_fields if f.attname not in {"level", "lapsed_at", "lapse_day"}]
     lapses = []
     for event in due:
         default = policy_at(event.area_path, event.service_day).default

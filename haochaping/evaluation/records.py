@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import datetime  # noqa: TC003  msgspec reads the annotations when a parked record is opened
 from typing import TYPE_CHECKING, Any
 
 from haochaping.evaluation.rules import Aspect, Channel, Consent, Level, Mode, Point
@@ -16,7 +17,6 @@ from haochaping.kit.errors import FieldError, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
-    from datetime import datetime
 
 WORDS_MOST = 500  # characters of free text (contract §3)
 _CODES = re.compile(r"[,|]")

@@ -58,7 +58,8 @@ def _calendar() -> Finding:
     if calendar().knows(year):
         return Finding(True, f"{year} 年工作日历已有")
     return Finding(
-        False, f"{year} 年放假安排尚未录入：跨年期限按暂定显示；国务院办公厅公布后请录入（policy.commands.load_calendar_year）"
+        False,
+        f"{year} 年放假安排尚未录入：跨年期限按暂定显示；国务院办公厅公布后请录入（policy.commands.load_calendar_year）",
     )
 
 

@@ -22,7 +22,9 @@ def describe(parser: argparse.ArgumentParser) -> None:
         return command
 
     def group(name: str, summary: str) -> Any:
-        return commands.add_parser(name, help=summary, description=summary).add_subparsers(required=True, metavar="WHAT")
+        return commands.add_parser(name, help=summary, description=summary).add_subparsers(
+            required=True, metavar="WHAT"
+        )
 
     from haochaping.project import running
 
@@ -46,15 +48,21 @@ def describe(parser: argparse.ArgumentParser) -> None:
     importing.add_argument("--map", type=Path, help="a TOML file that says which column is what")
     exporting = add("export", export_file, "write a file with wire names, complete and formula-safe")
     exporting.add_argument("kind", choices=(*KINDS, "orders", "statistics", "open-data"))
-    exporting.add_argument("--out", type=Path, help="CSV, XLSX or Parquet by its ending; without it CSV to standard output")
+    exporting.add_argument(
+        "--out", type=Path, help="CSV, XLSX or Parquet by its ending; without it CSV to standard output"
+    )
     exporting.add_argument("--filter", action="append", default=[], metavar="NAME=VALUE")
 
     apps = group("app", "business systems that speak to the machine API")
     create = add("create", create_app, "a new app; prints app_id and secret, the secret only this once", apps)
     create.add_argument("name")
-    create.add_argument("--organ", required=True, metavar="CODE", help="the organ whose services it may name, with all below it")
+    create.add_argument(
+        "--organ", required=True, metavar="CODE", help="the organ whose services it may name, with all below it"
+    )
     create.add_argument("--algorithm", choices=("hmac-sm3", "hmac-sha256", "sm2"), default="hmac-sm3")
-    create.add_argument("--best-is-one", action="store_true", help="this source codes 1 as 非常满意 (GB/T 39046 table A.8)")
+    create.add_argument(
+        "--best-is-one", action="store_true", help="this source codes 1 as 非常满意 (GB/T 39046 table A.8)"
+    )
 
     people = group("person", "people who work here")
     person = add("create", create_person, "a new person; asks for the password", people)

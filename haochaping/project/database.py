@@ -53,7 +53,7 @@ def grant(application_role: str) -> None:
         cursor.execute(_REFUSE_CHANGE)
         for model in apps.get_models():
             if getattr(model, "append_only", False):
-                table = sql.Identifier(model._meta.db_table)  # noqa: SLF001  Django documents _meta
+                table = sql.Identifier(model._meta.db_table)
                 cursor.execute(sql.SQL("REVOKE UPDATE, DELETE, TRUNCATE ON {} FROM {}").format(table, role))
                 cursor.execute(sql.SQL("DROP TRIGGER IF EXISTS append_only ON {}").format(table))
                 cursor.execute(

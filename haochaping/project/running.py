@@ -69,7 +69,9 @@ def demo(given: argparse.Namespace) -> None:
     with _alone():
         _database()
         subprocess.run(
-            [sys.executable, "-m", "haochaping.project.demo.load", given.profile, given.scale], check=True, cwd=config.ROOT
+            [sys.executable, "-m", "haochaping.project.demo.load", given.profile, given.scale],
+            check=True,
+            cwd=config.ROOT,
         )
         argv, env = load.national_command(config.data_dir())
         url = f"http://{given.host}:{given.port}/"

@@ -1,0 +1,205 @@
+"""The signed machine API as an integrator meets it (contract §3), through the real ASGI application."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from haochaping.accounts.signing import sign
+from haochaping.channels.door import Door
+from haochaping.evaluation.models import Evaluation, ServiceEvent
+from haochaping.kit import clock
+from haochaping.rectification.models import Order
+from tests.cast import BAD, NOW, Cast, settle, wire_rating, wire_service
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Integrator:
+    """Speaks to the application in this process, at a held clock, as its app would over HTTP."""
+
+    def __init__(self, cast: Cast) -> None:
+        from haochaping.project.asgi import application
+
+        self.cast = cast
+        self.door = Door(application.inner)  # with writer threads, and so database connections, of its own
+        self.transport = httpx.ASGITransport(app=self.door)
+        self.app = (cast.app_id, cast.secret)
+
+    def call(
+        self, method: str, target: str, body: Any = None, *, headers: dict[str, str] | None = None, now=NOW
+    ) -> httpx.Response:
+        return asyncio.run(self.calls([(method, target, body)], headers=headers, now=now))[0]
+
+    async def calls(self, requests, *, headers=None, now=NOW) -> list[httpx.Response]:
+        with clock.held_at(now):
+            async with httpx.AsyncClient(transport=self.transport, base_url="http://testserver") as client:
+                return await asyncio.gather(*(self._one(client, *r, headers, now) for r in requests))
+
+    async def _one(self, client, method, target, body, headers, now) -> httpx.Response:
+        raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        signed = sign(*self.app, method, target, raw, now) | (headers or {})
+        return await client.request(method, target, content=raw, headers=signed)
+
+
+@pytest.fixture
+def api(committing_db) -> Iterator[Integrator]:
+    integrator = Integrator(settle())
+    yield integrator
+    integrator.door.close()
+
+
+@pytest.fixture
+def served(api) -> Integrator:
+    assert api.call("POST", "/api/v1/services", wire_service()).json()["results"][0]["status"] == "created"
+    return api
+
+
+class TestServices:
+    def test_one_record_or_an_array(self, api):
+        one = api.call("POST", "/api/v1/services", wire_service("A"))
+        many = api.call(
+            "POST", "/api/v1/services", [wire_service("A"), wire_service("B"), wire_service("C", serviceNumber="x")]
+        )
+        assert [one.status_code, many.status_code] == [200, 200]
+        assert [r["status"] for r in many.json()["results"]] == ["unchanged", "created", "rejected"]
+        assert many.json()["results"][2]["errors"][0]["field"] == "serviceNumber"
+
+    def test_more_than_a_thousand_are_sent_back_whole(self, api):
+        answer = api.call("POST", "/api/v1/services", [wire_service(f"P{n}") for n in range(1001)])
+        assert (answer.status_code, answer.json()["error"]["code"]) == (422, "too_many")
+        assert not ServiceEvent.objects.exists()
+
+
+class TestAnEvaluation:
+    def test_201_then_200_then_409(self, served):
+        first = served.call("POST", "/api/v1/evaluations", wire_rating())
+        again = served.call("POST", "/api/v1/evaluations", wire_rating())
+        other = served.call("POST", "/api/v1/evaluations", wire_rating(satisfaction=4, evalDetail=""))
+        assert [first.status_code, again.status_code, other.status_code] == [201, 200, 409]
+        assert again.json() == {"id": first.json()["id"], "receipt": first.json()["receipt"], "duplicate": True}
+        assert other.json()["error"]["code"] == "already_rated"
+
+    def test_a_bad_one_answers_with_order_number_and_day(self, served):
+        answer = served.call("POST", "/api/v1/evaluations", wire_rating(**BAD)).json()
+        order = Order.objects.get()
+        assert answer["orderNo"] == order.order_no
+        assert answer["answerBy"] == clock.to_wire(order.answer_due)
+
+    def test_202_while_its_service_is_unknown(self, api):
+        answer = api.call("POST", "/api/v1/evaluations", wire_rating())
+        assert answer.status_code == 202
+        assert answer.json()["status"] == "parked"
+        assert answer.json()["receipt"].startswith("HP")
+
+    def test_422_names_the_fields(self, served):
+        answer = served.call("POST", "/api/v1/evaluations", wire_rating(satisfaction=1, evalDetail="", pf=2))
+        assert answer.status_code == 422
+        assert answer.json()["error"]["fields"][0]["code"] == "bad_rating_needs_reason"
+
+    def test_fifty_parallel_posts_are_one_row_and_one_receipt(self, served):
+        answers = asyncio.run(served.calls([("POST", "/api/v1/evaluations", wire_rating())] * 50))
+        assert sorted({a.status_code for a in answers}) == [200, 201]
+        assert len({a.json()["receipt"] for a in answers}) == 1
+        assert Evaluation.objects.count() == 1
+
+    def test_another_organs_service_is_not_there(self, served):
+        served.app = (served.cast.foreign_app_id, served.cast.foreign_secret)
+        assert served.call("POST", "/api/v1/evaluations", wire_rating()).status_code == 404
+        assert not Evaluation.objects.exists()
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b"",
+            b"{",
+            b"[]",
+            b'"text"',
+            b"\xff\xfe",
+            b'{"projectNo": "\\ud800"}',
+            b"[" * 5000,
+            json.dumps(wire_rating("a\x00b")).encode(),
+        ],
+        ids=["empty", "cut off", "array", "text", "not utf-8", "lone surrogate", "deep", "nul"],
+    )
+    def test_malformed_bodies_are_refused_not_crashed_on(self, served, body):
+        answer = served.call("POST", "/api/v1/evaluations", body)
+        assert answer.status_code == 422
+        assert answer.json()["error"]["message"]
+
+    def test_a_body_over_64_kb_is_too_large(self, served):
+        assert served.call("POST", "/api/v1/evaluations", wire_rating(extra="x" * 70_000)).status_code == 413
+
+
+class TestABatch:
+    def test_one_result_per_line_in_order(self, served):
+        lines = [
+            wire_rating(),
+            wire_rating(),
+            wire_rating(satisfaction=4, evalDetail=""),
+            wire_rating("?"),
+            wire_rating(pf=10),
+            7,
+        ]
+        answer = served.call("POST", "/api/v1/evaluations/batch", lines)
+        results = answer.json()["results"]
+        assert [r["index"] for r in results] == list(range(6))
+        assert [r["status"] for r in results] == ["created", "duplicate", "conflict", "parked", "rejected", "rejected"]
+
+    def test_ndjson_with_a_broken_line(self, served):
+        body = json.dumps(wire_rating()).encode() + b"\n{broken\n\n"
+        results = served.call("POST", "/api/v1/evaluations/batch", body).json()["results"]
+        assert [r["status"] for r in results] == ["created", "rejected"]
+
+    def test_ten_thousand_and_one_are_sent_back_whole(self, served):
+        assert served.call("POST", "/api/v1/evaluations/batch", [{}] * 10_001).json()["error"]["code"] == "too_many"
+
+
+class TestTheSignature:
+    def test_without_one_nothing_is_answered(self, served):
+        for header in ("X-App-Id", "X-Timestamp", "X-Nonce", "X-Content-SM3", "X-Signature"):
+            answer = served.call("POST", "/api/v1/evaluations", wire_rating(), headers={header: ""})
+            assert answer.status_code == 401, header
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {"X-Signature": "0" * 64},
+            {"X-App-Id": "app_0000000000000000"},
+            {"X-Nonce": "1234"},
+            {"X-Timestamp": "yesterday"},
+            {"X-Content-SM3": "0" * 64},
+        ],
+        ids=lambda h: next(iter(h)),
+    )
+    def test_a_wrong_one_is_refused_with_our_time(self, served, headers):
+        answer = served.call("POST", "/api/v1/evaluations", wire_rating(), headers=headers)
+        assert answer.status_code == 401
+        assert answer.json()["serverTime"] == int(NOW.timestamp() * 1000)
+
+    def test_a_clock_five_minutes_off_is_refused(self, served):
+        target, raw = "/api/v1/evaluations", json.dumps(wire_rating()).encode()
+        old = sign(*served.app, "POST", target, raw, NOW - timedelta(seconds=301))
+        answer = served.call("POST", target, raw, headers=old)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (401, "timestamp_out_of_window")
+
+    def test_a_nonce_serves_once(self, served):
+        target, raw = "/api/v1/evaluations", json.dumps(wire_rating()).encode()
+        once = sign(*served.app, "POST", target, raw, NOW)
+        assert served.call("POST", target, raw, headers=once).status_code == 201
+        again = served.call("POST", target, raw, headers=once)
+        assert (again.status_code, again.json()["error"]["code"]) == (401, "nonce_used")
+
+    def test_it_covers_the_raw_body(self, served):
+        target = "/api/v1/evaluations"
+        signed = sign(*served.app, "POST", target, json.dumps(wire_rating()).encode(), NOW)
+        assert served.call("POST", target, wire_rating(satisfaction=1), headers=signed).status_code == 401
+
+    def test_it_covers_the_sorted_query(self, served):
+        assert served.call("GET", "/api/v1/indicators?b=2&a=1").status_code == 200

@@ -1,0 +1,218 @@
+"""Ratings and service events come in: each once, together with all that follows from them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.db import ProgrammingError, connection, transaction
+
+from haochaping.accounts.queries import app_info
+from haochaping.evaluation.models import Evaluation, Evaluator, Parked, ServiceEvent, ServiceVersion, Words
+from haochaping.evaluation.records import read_evaluation
+from haochaping.flow import services
+from haochaping.flow.admit import admit
+from haochaping.kit.clock import parse_wire
+from haochaping.kit.errors import Refused
+from haochaping.outbox.models import Note
+from haochaping.rectification.models import Order
+from tests.cast import BAD, NANJING_ITEM, NOW, Cast, forget, settle, wire_rating, wire_service
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def cast() -> Cast:
+    return settle()
+
+
+def serve(*records, now=NOW, **more):
+    return services.admit_services(list(records) or [wire_service()], source="test", now=now, **more)
+
+
+def rate(*wires, now=NOW, best_is_one=False):
+    return admit([read_evaluation(w, source="test", best_is_one=best_is_one) for w in wires], now=now)
+
+
+class TestAService:
+    def test_it_is_created_then_unchanged_then_updated_with_its_former_self_kept(self, cast):
+        assert [serve()[0].status, serve()[0].status] == ["created", "unchanged"]
+        assert serve(wire_service(proStatus=2, resultDate=""))[0].status == "updated"
+        event = ServiceEvent.objects.get()
+        assert (event.version, event.pro_status) == (2, 2)
+        assert ServiceVersion.objects.get().body["pro_status"] == 3
+
+    def test_every_wrong_field_is_named_at_once(self, cast):
+        outcome = serve(wire_service(serviceTime="10.6.2026", areaCode="32", proStatus=9))[0]
+        assert outcome.status == "rejected"
+        assert {e.field for e in outcome.errors} == {"serviceTime", "areaCode", "proStatus"}
+
+    def test_one_bad_record_does_not_sink_its_batch(self, cast):
+        statuses = [o.status for o in serve(wire_service("A"), wire_service("B", serviceNumber=100), wire_service("C"))]
+        assert statuses == ["created", "rejected", "created"]
+
+    def test_a_33_character_code_is_split(self, cast):
+        serve(wire_service(taskCode=NANJING_ITEM + "01"))
+        event = ServiceEvent.objects.get()
+        assert (event.task_code, event.task_handle_item) == (NANJING_ITEM, NANJING_ITEM + "01")
+
+    def test_an_unknown_item_is_parked_and_resumed_with_its_rating_when_it_arrives(self, cast):
+        from haochaping.directory.models import Item
+
+        code = NANJING_ITEM[:-1] + "9"
+        outcome = serve(wire_service(taskCode=code))[0]
+        assert (outcome.status, outcome.errors[0].code) == ("parked", "item_unknown")
+        assert rate(wire_rating(**BAD))[0].status == "parked"
+        old = Item.objects.get(task_code=NANJING_ITEM)
+        Item.objects.create(task_code=code, name="新事项", organ=old.organ, area=old.area, valid_from=old.valid_from)
+        forget()
+        later = NOW + timedelta(days=1)
+        assert services.resume(now=later) >= 1
+        assert not Parked.objects.exists()
+        assert Evaluation.objects.get().level == 1
+        assert Order.objects.get().dispatched_at == later, "its clock starts when it can be dispatched"
+
+    def test_an_app_speaks_for_its_own_organs_only(self, cast):
+        outcome = serve(app=app_info(cast.foreign_app_id))[0]
+        assert (outcome.status, outcome.errors[0].code) == ("rejected", "organ_not_yours")
+
+    def test_the_applicant_is_nowhere_in_clear(self, cast):
+        serve()
+        with connection.cursor() as cursor:
+            for table in connection.introspection.table_names():
+                cursor.execute(f'SELECT count(*) FROM "{table}" t WHERE t::text LIKE %s', ["%13800000001%"])
+                assert cursor.fetchone()[0] == 0, table
+
+
+class TestARating:
+    def test_the_same_again_gets_the_same_receipt_and_other_content_is_refused(self, cast):
+        serve()
+        first, again, other = (
+            rate(wire_rating())[0],
+            rate(wire_rating())[0],
+            rate(wire_rating(satisfaction=4, evalDetail=""))[0],
+        )
+        assert [first.status, again.status, other.status] == ["created", "duplicate", "conflict"]
+        assert first.receipt == again.receipt
+        assert other.refused.code == "already_rated"
+        assert Evaluation.objects.count() == 1
+
+    def test_fifty_at_once_are_one_row(self, cast):
+        serve()
+        outcomes = rate(*[wire_rating()] * 50)
+        assert [o.status for o in outcomes].count("created") == 1
+        assert {o.receipt for o in outcomes} == {outcomes[0].receipt}
+        assert Evaluation.objects.count() == 1
+
+    def test_a_bad_one_opens_its_order_in_the_same_breath(self, cast):
+        serve()
+        outcome = rate(wire_rating(**BAD))[0]
+        order = Order.objects.get()
+        assert (outcome.order_no, outcome.answer_by) == (order.order_no, order.answer_due)
+        assert order.id == Evaluation.objects.get().id == ServiceEvent.objects.get().id
+
+    def test_it_waits_for_its_service_event_and_is_resolved_when_that_arrives(self, cast):
+        parked = rate(wire_rating())[0]
+        assert (parked.status, rate(wire_rating())[0].status) == ("parked", "parked")
+        assert rate(wire_rating(satisfaction=4, evalDetail=""))[0].status == "conflict"
+        serve(now=NOW + timedelta(days=1))
+        assert Evaluation.objects.get().received_at == NOW, "when it first reached us"
+        assert rate(wire_rating())[0].receipt == parked.receipt
+        assert not Parked.objects.exists()
+
+    @pytest.mark.parametrize(
+        ("change", "code"),
+        [
+            ({"satisfaction": 1, "evalDetail": "", "pf": 3}, "bad_rating_needs_reason"),
+            ({"satisfaction": 4, "evalDetail": "510"}, "indicator_of_other_level"),
+            ({"evalDetail": "999"}, "indicator_unknown"),
+            ({"evalDetail": "501"}, "indicator_retired"),
+            ({"assessTime": "2026-06-10 10:05:01"}, "in_the_future"),
+            ({"assessTime": "2026-06-10 08:59:59"}, "before_service"),
+        ],
+    )
+    def test_what_is_refused_names_its_reason(self, cast, change, code):
+        serve()
+        outcome = rate(wire_rating(**change))[0]
+        assert (outcome.status, outcome.refused.code) == ("rejected", code)
+        assert not Evaluation.objects.exists()
+
+    @pytest.mark.parametrize("pf", [4, 5, 6])
+    def test_a_device_or_the_telephone_may_give_a_bad_one_without_a_reason(self, cast, pf):
+        serve()
+        assert rate(wire_rating(satisfaction=2, evalDetail="", pf=pf))[0].status == "created"
+        assert Evaluation.objects.get().no_reason
+        assert Order.objects.get().no_reason
+
+    def test_the_window_is_judged_by_the_raters_time_with_grace_for_late_arrival(self, cast):
+        """Served on Wednesday 10 June; five working days end with Wednesday 17 June."""
+        serve(wire_service("A"), wire_service("B"), wire_service("C"))
+        last = {"assessTime": "2026-06-17 23:59:59"}
+        assert rate(wire_rating("A", **last), now=parse_wire("2026-06-24 23:59:59"))[0].status == "created"
+        late = rate(wire_rating("B", **last), now=parse_wire("2026-06-25 00:00:00"))[0]
+        missed = rate(wire_rating("C", assessTime="2026-06-18 00:00:00"), now=parse_wire("2026-06-18 00:00:01"))[0]
+        assert {late.refused.code, missed.refused.code} == {"rating_window_closed"}
+
+    def test_the_source_says_which_end_is_best(self, cast):
+        serve()
+        rate(wire_rating(satisfaction=1, evalDetail=""), best_is_one=True)
+        assert Evaluation.objects.get().level == 5
+
+    @pytest.mark.parametrize(
+        ("identity", "assurance"),
+        [
+            ({}, "anonymous"),
+            ({"name": "某人"}, "weak"),
+            ({"mobile": "13800000009"}, "weak"),
+            ({"mobile": "+86 138-0000-0001"}, "real_name"),
+            ({"name": "某人", "certKey": "320102190001010018"}, "real_name"),
+        ],
+    )
+    def test_how_sure_we_are_of_the_rater(self, cast, identity, assurance):
+        serve()
+        rate(wire_rating(**identity))
+        assert Evaluation.objects.get().assurance == assurance
+        assert Evaluator.objects.exists() == bool(identity)
+
+    def test_what_cannot_be_stored_does_not_touch_its_neighbours(self, cast):
+        serve(wire_service("A"), wire_service("B"))
+        bad = read_evaluation(wire_rating("A"), source="x" * 41)  # longer than its column: the database refuses
+        good = read_evaluation(wire_rating("B"), source="test")
+        assert [o.status for o in admit([bad, good], now=NOW)] == ["rejected", "created"]
+
+    def test_a_nonce_serves_once_and_comes_back_with_a_rolled_back_transaction(self, cast):
+        serve()
+        s = read_evaluation(wire_rating(), source="test")
+        with pytest.raises(RuntimeError), transaction.atomic():
+            admit([s], now=NOW, nonces=[("app", "n1")])
+            raise RuntimeError
+        assert admit([s], now=NOW, nonces=[("app", "n1")])[0].status == "created"
+        assert admit([s], now=NOW, nonces=[("app", "n1")])[0].refused.code == "nonce_used"
+
+    def test_the_lake_and_the_nation_are_told(self, cast):
+        serve()
+        rate(wire_rating())
+        assert set(Note.objects.values_list("topic", "kind")) == {
+            ("lake", "service"), ("national", "service"), ("lake", "evaluation"), ("national", "evaluation"),
+        }  # fmt: skip
+
+    def test_nobody_can_change_or_delete_it(self, cast):
+        serve()
+        rate(wire_rating())
+        for change in ("UPDATE evaluation_evaluation SET level = 5", "DELETE FROM evaluation_evaluation"):
+            with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
+                connection.cursor().execute(change)
+
+    def test_its_words_are_kept_apart(self, cast):
+        serve()
+        rate(wire_rating(**BAD))
+        assert Words.objects.get().text == BAD["writingEvaluation"]
+
+
+@pytest.mark.parametrize("field", ["projectNo", "serviceNumber", "satisfaction", "pf", "assessTime"])
+def test_a_missing_field_is_named(field):
+    wire = wire_rating()
+    del wire[field]
+    with pytest.raises(Refused) as caught:
+        read_evaluation(wire, source="test")
+    assert [e.field for e in caught.value.fields] == [field]
