@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import Q
 
 
 class Order(models.Model):
@@ -24,6 +25,9 @@ class Order(models.Model):
     item_name = models.CharField(max_length=500, blank=True, default="")
     service_day = models.DateField()
     rated_day = models.DateField()
+    rules_area = models.CharField(
+        max_length=12
+    )  # whose policy holds, that of the place that was rated, whoever takes over
     real_name = models.BooleanField("实名", default=False)
     sampled = models.BooleanField("抽中回访", default=False)
     opens_identity = models.BooleanField("同意单位联系", default=False)
@@ -34,11 +38,22 @@ class Order(models.Model):
     dispatched_at = models.DateTimeField()
     dispatch_day = models.DateField()
     answer_due = models.DateTimeField("答复期限")
+    step_since = models.DateTimeField(
+        "本步起"
+    )  # a limit that was missed hands its last moment on, not the moment of the move
     step_due = models.DateTimeField("本步期限", null=True)
+    contact_due = models.DateTimeField("联系期限", null=True)  # only where the rater can be reached
+    contacted_at = models.DateTimeField("联系时间", null=True)
+    extension_asked = models.DateTimeField("申请延期至", null=True)
+    extended_until = models.DateTimeField("批准延期至", null=True)
     due_is_provisional = models.BooleanField("期限暂定", default=False)
-    overdue_since = models.DateTimeField("超期起", null=True)
-    answered_at = models.DateTimeField("答复时间", null=True)
-    closed_at = models.DateTimeField("办结时间", null=True)
+    overdue_since = models.DateTimeField("超期起", null=True)  # of a limit that binds now; None again once it is met
+    was_late = models.BooleanField("曾超期", default=False)
+    escalated = models.SmallIntegerField(default=0)  # steps of the policy taken since `overdue_since`
+    next_escalation = models.DateTimeField(null=True)
+    answered_at = models.DateTimeField("答复时间", null=True)  # submitted or explained; None again if it is sent back
+    replied_at = models.DateTimeField("答复评价人时间", null=True)  # the answer was approved, and so shown to the rater
+    closed_at = models.DateTimeField("办结时间", null=True)  # closed or voided
     # what was found
     is_true = models.BooleanField("属实", null=True)
     is_reasonable = models.BooleanField("合理", null=True)
@@ -54,18 +69,24 @@ class Order(models.Model):
     moves = models.SmallIntegerField(default=0)
     returns = models.SmallIntegerField(default=0)
     appeals = models.SmallIntegerField(default=0)
+    appeal_kind = models.CharField("申诉类型", max_length=12, blank=True, default="")
     upheld = models.BooleanField("申诉成立", default=False)
     objections = models.SmallIntegerField(default=0)
+    unsatisfied = models.SmallIntegerField(default=0)
     reopened = models.SmallIntegerField(default=0)
     extensions = models.SmallIntegerField(default=0)
-    extension_asked = models.DateTimeField(null=True)
-    calls = models.SmallIntegerField(default=0)
+    calls = models.SmallIntegerField(default=0)  # of this round of callbacks
     urged = models.SmallIntegerField(default=0)
 
     class Meta:
         indexes = [
             models.Index(fields=["state", "step_due"], name="order_by_due"),
             models.Index(fields=["dispatch_day"], name="order_by_dispatch"),
+            models.Index(fields=["answer_due"], name="order_owing", condition=Q(answered_at=None, closed_at=None)),
+            models.Index(
+                fields=["next_escalation"], name="order_to_escalate", condition=Q(next_escalation__isnull=False)
+            ),
+            models.Index(fields=["id"], name="order_provisional", condition=Q(due_is_provisional=True)),
         ]
 
 
@@ -85,6 +106,7 @@ class Move(models.Model):
     actor_name = models.CharField(max_length=64)
     organ_path = models.TextField(blank=True, default="")
     facts = models.JSONField(default=dict)
+    due = models.DateTimeField(null=True)  # the step's limit as it stood at that moment: `at` after it was late
     at = models.DateTimeField()
 
 
@@ -97,6 +119,7 @@ class OrderPart(models.Model):
     organ_code = models.CharField(max_length=18)
     organ_name = models.CharField(max_length=200)
     organ_path = models.TextField(db_index=True)
+    area_path = models.CharField(max_length=12)
     due = models.DateTimeField()
     done_at = models.DateTimeField(null=True)
     contribution = models.TextField(blank=True, default="")

@@ -64,6 +64,7 @@ NEEDS = {
     "until": Need("延期至", "date"),
     "measures": Need("整改措施"),
     "text": Need("内容"),
+    "to": Need("上报对象", "choice", {"supervisor": "督办", "leader": "领导"}),
     "note": Need("备注"),
     "pressed": Need("有没有人要求您修改评价？", "choice", PRESSED),
 }

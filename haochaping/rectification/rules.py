@@ -165,20 +165,18 @@ def due_for(
     policy: Policy,
     calendar: Calendar,
     *,
-    answer_by: datetime | None = None,
+    answer: Deadline | None = None,
 ) -> Deadline | None:
     """By when the step entered at `since` must be done, or None where no clock runs.
 
-    While an answer is owed, no step may outlast `answer_by`, unless that has passed already: then the step has its own
-    time again, and the order stays late for the answer.
+    While an answer is owed, no step may outlast it, unless its limit has passed already: then the step has its own time
+    again, and the order stays late for the answer.
     """
     step = STEP_OF.get(state)
     if step is None:
         return None
     due = over(since, policy.limit(step, severity or Severity.GENERAL), calendar)
-    if answer_by is not None and since < answer_by < due.at:
-        return Deadline(answer_by, due.provisional)
-    return due
+    return answer if answer is not None and since < answer.at < due.at else due
 
 
 def since_missed(due: datetime) -> datetime:
@@ -191,15 +189,12 @@ def overdue_since(now: datetime, *limits: datetime | None) -> datetime | None:
     return min((limit for limit in limits if limit is not None and limit <= now), default=None)
 
 
-def escalations_due(late_since: datetime, done: int, now: datetime, policy: Policy, calendar: Calendar) -> list[str]:
-    """To whom a late order must now go (supervisor, leader), in the policy's order, without the `done` first ones."""
-    steps = policy.warnings.escalation[done:]
-    due = []
-    for step in steps:
-        if over(since_missed(late_since), step.overdue_by.term, calendar).at > now:
-            break
-        due.append(str(step.to))
-    return due
+def next_escalation(late_since: datetime, done: int, policy: Policy, calendar: Calendar) -> tuple[datetime, str] | None:
+    """When a late order goes to whom next (supervisor, leader), after `done` steps of the policy; None after the last."""
+    steps = policy.warnings.escalation
+    if done >= len(steps):
+        return None
+    return over(since_missed(late_since), steps[done].overdue_by.term, calendar).at, str(steps[done].to)
 
 
 def latest_extension(due: datetime, policy: Policy, calendar: Calendar) -> date:

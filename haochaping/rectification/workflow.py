@@ -140,7 +140,7 @@ _ANY_OPEN = (
     ("urge", (P.SUPERVISOR,), ("text",)),
     ("instruct", (P.SUPERVISOR,), ("text",)),
     ("note", (P.SUPERVISOR, P.SYSTEM), ("text",)),  # the system notes that a calendar moved a provisional limit
-    ("escalate", (P.SYSTEM,), ()),
+    ("escalate", (P.SYSTEM,), ("to",)),
 )
 MOVES = _MOVES + tuple(Line(s, verb, by, s, told) for verb, by, told in _ANY_OPEN for s in State if s.is_open)
 BY_SOURCE_AND_VERB = {(line.source, line.verb): line for line in MOVES}

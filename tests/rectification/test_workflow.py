@@ -37,6 +37,7 @@ FACTS = {
     "kind": "untrue",
     "until": "2026-10-15",
     "result": "satisfied",
+    "to": "leader",
 }
 FACTS |= {name: "……" for line in MOVES for name in line.needs if name not in FACTS}
 ORDINARY = Standing(today=date(2026, 10, 9))

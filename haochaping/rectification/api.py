@@ -1,0 +1,158 @@
+"""Work orders for a department's own system: all that its people can do, no more (contract §3)."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+from ninja import Body, Field, Query, Router, Schema
+
+from haochaping.kit import clock
+from haochaping.kit.errors import FieldError, Refused
+from haochaping.rectification import queries
+from haochaping.rectification.commands import contribute, perform
+from haochaping.rectification.facts import brief, facts_for, last_day, timeline
+from haochaping.rectification.rules import State
+from haochaping.rectification.workflow import BY_SOURCE_AND_VERB
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+    from haochaping.accounts.rules import Actor
+    from haochaping.rectification.models import Order
+
+router = Router(tags=["orders"])
+# Limits are given as the last day that is in time; names as integrators of the national platform know them.
+WIRE = {
+    "order_no": "orderNo", "state": "state", "state_name": "stateName", "level": "satisfaction", "task_code": "taskCode",
+    "item_name": "taskName", "organ_code": "deptCode", "organ_name": "deptName", "area": "areaCode",
+    "window_code": "windowNo", "service_day": "serviceDay", "rated_day": "ratedDay", "dispatch_day": "dispatchDay",
+    "is_provisional": "isProvisional", "was_late": "wasLate", "real_name": "isRealName", "severity": "severity",
+    "cause": "cause", "verdict": "verdict", "answered_at": "answeredAt", "moves": "moves", "indicators": "indicators",
+    "words": "writingEvaluation", "reply": "reply", "is_true": "isTrue", "is_reasonable": "isReasonable",
+    "charged": "charged", "is_sealed": "isSealed", "project_no": "projectNo", "service_number": "serviceNumber",
+    "service_time": "serviceTime", "assess_time": "assessTime",
+}  # fmt: skip
+
+
+class Asked(Schema):
+    state: str = Field("", description="one of the states, or `open`")
+    overdue: bool = False
+    start: date | None = Field(None, alias="from", description="first dispatch day")
+    end: date | None = Field(None, alias="to", description="last dispatch day")
+    text: str = Field("", description="part of the order number or the item's name")
+    after: str = Field("", description="`next` of the page before")
+    size: int = Field(100, ge=1, le=1000)
+
+
+@router.get("/orders", summary="The orders of the app's organs, oldest first")
+def list_orders(request: HttpRequest, asked: Query[Asked]) -> dict[str, Any]:
+    """Paged by order number: following `next` until it is null gives every order once, however many come in meanwhile."""
+    if asked.state and asked.state != "open" and asked.state not in tuple(State):
+        message = f"没有“{asked.state}”这个状态。"
+        raise Refused("fields_refused", 422, message, (FieldError("state", "unknown", message),))
+    now = clock.now()
+    found = queries.orders_for(_actor(request))
+    found = queries.narrow(
+        found, now=now, state=asked.state, overdue=asked.overdue, start=asked.start, end=asked.end, text=asked.text
+    )
+    size = asked.size
+    page = list(found.filter(order_no__gt=asked.after.replace("\x00", "")).order_by("order_no")[: size + 1])
+    more = len(page) > size
+    return {
+        "total": found.count(),
+        "results": [_wire(order, brief(order)) for order in page[:size]],
+        "next": page[size - 1].order_no if more else None,
+    }
+
+
+@router.get("/orders/{order_no}", summary="One order, its history, and what may be done with it now")
+def one_order(request: HttpRequest, order_no: str) -> dict[str, Any]:
+    actor = _actor(request)
+    return _whole(queries.by_number(actor, order_no), actor)
+
+
+@router.post("/orders/{order_no}/{verb}", summary="Move an order")
+def move_order(
+    request: HttpRequest, order_no: str, verb: str, facts: Annotated[dict[str, Any] | None, Body()] = None
+) -> dict[str, Any]:
+    """The facts of the move as a JSON object; `contribute` hands in a co-unit's share (`text`). Answers the order as it is then."""
+    actor, now, given = _actor(request), clock.now(), facts or {}
+    order = queries.by_number(actor, order_no)
+    if verb == "contribute":
+        contribute(order_id=order.pk, actor=actor, text=str(given.get("text", "")), now=now)
+        return _whole(order, actor)
+    line = BY_SOURCE_AND_VERB.get((State(order.state), verb))
+    if line is not None and (unknown := sorted(given.keys() - {*line.needs, *line.may})):
+        errors = tuple(FieldError(name, "unknown", f"没有 {name} 这一项，请删去或改正拼写。") for name in unknown)
+        raise Refused("facts_refused", 422, "".join(error.message for error in errors), errors)
+    return _whole(perform(order_id=order.pk, verb=verb, actor=actor, facts=given, now=now), actor)
+
+
+def _whole(order: Order, actor: Actor) -> dict[str, Any]:
+    facts = facts_for(order, actor)
+    return {
+        **_wire(order, facts),
+        "coUnits": [
+            {
+                "deptName": unit["name"],
+                "dueBy": _text(last_day(unit["due"])),
+                "doneAt": _text(unit["done_at"]),
+                "contribution": unit["contribution"],
+            }
+            for unit in facts["co_units"]
+        ],
+        "history": [
+            {
+                "n": event.n,
+                "verb": event.verb,
+                "label": event.label,
+                "by": event.who,
+                "day": _text(event.day),
+                "at": _text(event.at),
+                "from": event.source,
+                "to": event.target,
+                "facts": [{"label": label, "value": value} for label, value in event.facts],
+                "isLate": event.is_late,
+            }
+            for event in timeline(order, actor)
+        ],
+        "verbs": [
+            {
+                "verb": offer.verb,
+                "label": offer.label,
+                "facts": [
+                    {
+                        "name": field.name,
+                        "label": field.label,
+                        "kind": field.kind,
+                        "choices": dict(field.choices),
+                        "isRequired": field.is_required,
+                    }
+                    for field in offer.fields
+                ],
+            }
+            for offer in queries.moves_open_to(order, actor, clock.now())
+        ],
+    }
+
+
+def _wire(order: Order, facts: dict[str, Any]) -> dict[str, Any]:
+    told = {WIRE[name]: _text(value) for name, value in facts.items() if name in WIRE}
+    return told | {
+        "answerBy": _text(last_day(order.answer_due)),
+        "stepBy": _text(last_day(order.step_due)),
+        "isOverdue": order.overdue_since is not None,
+    }
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return clock.to_wire(value)
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _actor(request: HttpRequest) -> Actor:
+    signed = request.auth  # type: ignore[attr-defined]
+    actor: Actor = signed.actor
+    return actor

@@ -1,0 +1,153 @@
+"""Every write about work orders that somebody asks for; what the system does by itself stands in `advance`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+
+from haochaping.accounts.commands import audit
+from haochaping.accounts.rules import SYSTEM, Actor
+from haochaping.evaluation import queries as evaluation
+from haochaping.kit import clock, ids
+from haochaping.kit.errors import FieldError, Refused
+from haochaping.kit.masks import mask_text
+from haochaping.outbox.commands import tell
+from haochaping.rectification import queries, rules
+from haochaping.rectification.advance import advance
+from haochaping.rectification.effects import enter, rulebook
+from haochaping.rectification.models import Move, Order, OrderPart
+from haochaping.rectification.moving import move
+from haochaping.rectification.workflow import Part, State
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from haochaping.rectification.rules import RatedBad
+
+__all__ = ["Revealed", "advance", "contribute", "open_orders", "perform", "reopen_on_follow_up", "reveal"]
+
+FIELDS = (
+    "level", "organ_code", "organ_name", "organ_path", "area", "area_path", "window_code", "task_code", "item_name",
+    "service_day", "rated_day", "real_name", "opens_identity", "no_reason", "is_probe",
+)  # fmt: skip
+
+
+def open_orders(bad: Sequence[RatedBad], *, now: datetime) -> list[Order]:
+    """One order for each bad rating, in two INSERTs, inside the caller's transaction: the answer clock runs from here.
+
+    It waits for its organ to sign, or for the arbiter where nobody can tell which organ that is.
+    """
+    orders = [_new_order(rated, now) for rated in bad]
+    with transaction.atomic(savepoint=False):
+        Order.objects.bulk_create(orders)
+        Move.objects.bulk_create(
+            Move(
+                order_id=order.id,
+                n=1,
+                verb="open",
+                source="",
+                target=order.state,
+                by=Part.SYSTEM,
+                actor_kind=SYSTEM.kind,
+                actor_id=SYSTEM.id,
+                actor_name=SYSTEM.name,
+                organ_path=order.organ_path,
+                at=now,
+            )
+            for order in orders
+        )
+        tell([(order.id, "order", order.dispatch_day) for order in orders], now=now)
+    return orders
+
+
+def _new_order(rated: RatedBad, now: datetime) -> Order:
+    day = clock.day(now)
+    order = Order(
+        id=rated.id,
+        order_no=ids.order_no(rated.id, day),
+        **{name: getattr(rated, name) for name in FIELDS},
+        rules_area=rated.area_path,
+        opened_at=now,
+        dispatched_at=now,
+        dispatch_day=day,
+        moves=1,
+    )
+    rules_ = rulebook(order)
+    order.sampled = rules.is_sampled(rated.id, rules_.policy.callback.others)
+    is_clear = bool(rated.organ_code and rated.organ_path)
+    enter(order, State.DISPATCHED if is_clear else State.ARBITRATING, since=now, now=now, rules_=rules_, anew=True)
+    return order
+
+
+def perform(*, order_id: UUID, verb: str, actor: Actor, facts: Mapping[str, Any], now: datetime) -> Order:
+    """Move an order along its table; the order as it stands afterwards. The single way.
+
+    Refused 404 if the actor cannot see it or nobody knows the verb, 403 if it is not theirs to take, 409 if the order
+    does not stand so, 422 with the fields if a fact is missing or wrong.
+    """
+    with transaction.atomic():
+        order = queries.orders_for(actor).select_for_update(of=("self",)).filter(pk=order_id).first()
+        if order is None:
+            raise queries.NOT_FOUND
+        return move(order, verb, actor, facts, now=now)
+
+
+def reopen_on_follow_up(order_id: UUID, *, level: int, now: datetime) -> bool:
+    """After a bad 追评 a closed order is taken up again, once; whether it was. The caller has stored the follow-up."""
+    with transaction.atomic():
+        order = Order.objects.select_for_update().filter(pk=order_id, state=State.CLOSED).first()
+        if order is None or level > 2 or order.reopened >= rulebook(order).policy.reopen.times:
+            return False
+        move(order, "reopen", SYSTEM, {"reason": "评价人追评仍不满意。"}, now=now)
+    return True
+
+
+def contribute(*, order_id: UUID, actor: Actor, text: str, now: datetime) -> OrderPart:
+    """A co-unit hands in its share; the lead closes. Refused 404, 409 `part_done`, 422."""
+    text = text.strip()
+    if not text or len(text) > 2000 or "\x00" in text:
+        message = "请填写协办情况，最多 2000 字。"
+        raise Refused("facts_refused", 422, message, (FieldError("text", "required", message),))
+    with transaction.atomic():
+        part = queries.parts_for(actor).select_for_update().filter(order_id=order_id).order_by("done_at", "n").first()
+        if part is None:
+            raise queries.NOT_FOUND
+        if part.done_at is not None:
+            raise Refused("part_done", 409, "协办情况已提交。")
+        part.done_at, part.contribution = now, text
+        part.save(force_update=True)
+    return part
+
+
+@dataclass(frozen=True)
+class Revealed:
+    """Who rated, in clear: for one pair of eyes, never to be stored."""
+
+    name: str
+    mobile: str
+
+
+def reveal(order: Order, *, actor: Actor, reason: str, now: datetime) -> Revealed:
+    """Open the rater's identity to one who must call; written down with its reason, and shown to the rater.
+
+    For operators and supervisors of the order's place; for the rated side only with the rater's consent (design §1.3).
+    Refused 403, 404 `no_identity`, 422.
+    """
+    queries.one_for(actor, order.pk)
+    if not queries.may_reveal(order, actor):
+        raise Refused("sealed", 403, "评价人身份已封存，请经平台转接或由12345联系。")
+    reason = reason.strip()
+    if not 4 <= len(reason) <= 200 or "\x00" in reason:
+        message = "请写明查看理由，4 至 200 字；评价人会看到这次查看。"
+        raise Refused("facts_refused", 422, message, (FieldError("reason", "required", message),))
+    with transaction.atomic():
+        who = evaluation.open_identity(order.pk)
+        if who is None:
+            raise Refused("no_identity", 404, "评价人没有留下身份信息，或已撤回。")
+        part = min(queries.parts_in(order, actor))
+        audit(actor, queries.REVEAL, str(order.pk), now=now, facts={"reason": mask_text(reason), "part": part})
+    return Revealed(who.name, who.mobile)

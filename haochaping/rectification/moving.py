@@ -1,0 +1,116 @@
+"""How one move is made: judged by the table, left on the order, written into its history, told to others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import Max
+
+from haochaping.accounts.rules import Actor, area_prefix
+from haochaping.directory.queries import snapshot
+from haochaping.evaluation import queries as evaluation
+from haochaping.evaluation.commands import rule
+from haochaping.kit.errors import FieldError, Refused
+from haochaping.outbox.commands import TOPICS, tell
+from haochaping.policy.rules import Step
+from haochaping.rectification import queries, rules, workflow
+from haochaping.rectification.effects import Happening, Rulebook, enter, leave, rulebook
+from haochaping.rectification.models import Move, Order, OrderPart
+from haochaping.rectification.standing import standing_of
+from haochaping.rectification.workflow import Part, State
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from haochaping.directory.queries import OrganInfo
+
+
+def move(
+    order: Order, verb: str, actor: Actor, facts: Mapping[str, Any], *, now: datetime, since: datetime | None = None
+) -> Order:
+    """As `commands.perform`, for an order that the caller has locked. `since`: when the next clock starts, if not now."""
+    rules_ = rulebook(order)
+    standing = standing_of(order, actor, rules_, now)
+    line = workflow.line_for(State(order.state), verb)
+    parts = queries.parts_in(order, actor)
+    part = next((by for by in line.by if by in parts), min(parts, default=Part.CITIZEN))
+    target = workflow.step(line.source, verb, part, facts, standing)
+    clean = workflow.read(line, facts, standing)
+    history = _history(order, verb, part, actor, source=line.source, target=target, now=now)
+    history.facts = clean
+    leave(order, verb, Happening(clean, now, target, by_operator=part is Part.OPERATOR))
+    if verb == "assign":
+        _assign(order, actor, clean, rules_, now)
+    anew = verb in {"confirm", "grant_extension"}
+    enter(order, target, since=since or now, now=now, rules_=rules_, anew=anew)
+    if verb in {"uphold", "dismiss"}:
+        _rule(order, target, by=actor.name, reason=clean["ruling"], now=now)
+    order.moves += 1
+    history.save(force_insert=True)
+    order.save(force_update=True)
+    is_same = target is line.source
+    tell([(order.id, "order", order.dispatch_day)], now=now, topics=("lake",) if is_same else TOPICS)
+    return order
+
+
+def _history(order: Order, verb: str, part: Part, actor: Actor, *, source: str, target: str, now: datetime) -> Move:
+    """The next line of the order's history, still without its facts."""
+    return Move(
+        order_id=order.id,
+        n=order.moves + 1,
+        verb=verb,
+        source=source,
+        target=target,
+        by=part,
+        actor_kind=actor.kind,
+        actor_id=actor.id,
+        actor_name=actor.name,
+        organ_path=order.organ_path,
+        facts={},
+        due=order.step_due,
+        at=now,
+    )
+
+
+def _assign(order: Order, actor: Actor, facts: Mapping[str, Any], rules_: Rulebook, now: datetime) -> None:
+    """Hand the order to its lead, and their shares to the co-units that the arbiter names, each with its own clock."""
+    lead = _organ("organ", facts["organ"], actor)
+    others = [_organ("co_organs", code, actor) for code in facts.get("co_organs", ()) if code != lead.code]
+    order.organ_code, order.organ_name, order.organ_path = lead.code, lead.name, lead.path
+    order.area, order.area_path = lead.area, area_prefix(lead.area)
+    OrderPart.objects.filter(order_id=order.id, done_at=None).delete()
+    last = OrderPart.objects.filter(order_id=order.id).aggregate(last=Max("n"))["last"] or 0
+    due = rules.over(now, rules_.policy.limit(Step.RECTIFY, order.severity), rules_.calendar).at
+    OrderPart.objects.bulk_create(
+        OrderPart(
+            order_id=order.id,
+            n=last + n,
+            organ_code=organ.code,
+            organ_name=organ.name,
+            organ_path=organ.path,
+            area_path=area_prefix(organ.area),
+            due=min(due, order.answer_due) if now < order.answer_due else due,
+        )
+        for n, organ in enumerate(others, 1)
+    )
+
+
+def _organ(field: str, code: str, actor: Actor) -> OrganInfo:
+    organ = snapshot().organs.get(code)
+    if organ is None or not organ.is_active:
+        message = f"没有代码为 {code} 的单位，或它已停用，请核对。"
+        raise Refused("facts_refused", 422, message, (FieldError(field, "unknown", message),))
+    area = area_prefix(organ.area)
+    if not any(area.startswith(scope.area) and organ.path.startswith(scope.organ) for scope in actor.scopes):
+        message = f"{organ.name}不在您的管辖范围内，请报上级裁定。"
+        raise Refused("facts_refused", 422, message, (FieldError(field, "out_of_scope", message),))
+    return organ
+
+
+def _rule(order: Order, target: State, *, by: str, reason: str, now: datetime) -> None:
+    """The reviewer's decision about the rating itself: set aside, kept, or taken back in when an objection holds."""
+    if target is State.VOIDED and order.objections == 0:
+        rule(order.id, excludes=True, kind=order.appeal_kind, reason=reason, by=by, now=now)
+    elif target is State.RECTIFYING and evaluation.excluded([order.id]):
+        rule(order.id, excludes=False, kind="objection", reason=reason, by=by, now=now)

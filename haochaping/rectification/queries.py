@@ -1,0 +1,146 @@
+"""Reading work orders: who sees which, what they may do with them, and lists."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.db.models import Count, Q, QuerySet
+
+from haochaping.accounts.rules import area_prefix
+from haochaping.directory.queries import snapshot
+from haochaping.rectification import needs, workflow
+from haochaping.rectification.effects import rulebook
+from haochaping.rectification.facts import Event, brief, facts_for, last_day, timeline
+from haochaping.rectification.progress import PublicStep, public_progress
+from haochaping.rectification.sight import (
+    NOT_FOUND,
+    REVEAL,
+    by_number,
+    is_rated_side,
+    may_reveal,
+    may_see_case,
+    one_for,
+    orders_for,
+    parts_for,
+    parts_in,
+)
+from haochaping.rectification.standing import standing_of
+from haochaping.rectification.workflow import Line, State
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date, datetime
+
+    from haochaping.accounts.rules import Actor
+    from haochaping.rectification.models import Order
+
+__all__ = [
+    "NOT_FOUND", "REVEAL", "Event", "Offer", "PublicStep", "brief", "by_number", "counts_by_state", "facts_for",
+    "is_overdue", "is_rated_side", "last_day", "may_reveal", "may_see_case", "moves_open_to", "narrow", "one_for",
+    "orders_for", "parts_for", "parts_in", "public_progress", "timeline",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A move that somebody may make now, ready to be drawn as a button or a form."""
+
+    line: Line
+    fields: tuple[needs.Field, ...]
+
+    @property
+    def verb(self) -> str:
+        return self.line.verb
+
+    @property
+    def label(self) -> str:
+        return self.line.label
+
+    @property
+    def is_final(self) -> bool:
+        """Whether it cannot simply be taken back: a page asks again first."""
+        return self.line.is_final
+
+
+def moves_open_to(order: Order, actor: Actor, now: datetime) -> list[Offer]:
+    """The moves this actor may make with this order now, each with its inputs and the choices that hold for it."""
+    parts = parts_in(order, actor)
+    if not parts:
+        return []
+    standing = standing_of(order, actor, rulebook(order), now)
+    offers = []
+    for line in workflow.lines_open_to(State(order.state), parts, standing):
+        offered: Mapping[str, needs.Choices] = standing.offered
+        if "organ" in line.needs:
+            offered = {**offered, "organ": _organs_of(actor)}
+        if line.verb == "contact" and not order.opens_identity:
+            offered = {**offered, "way": {k: v for k, v in needs.WAYS.items() if k not in needs.OPEN_WAYS}}
+        offers.append(Offer(line, needs.fields_of(line.verb, line.needs, line.may, offered)))
+    return offers
+
+
+def _organs_of(actor: Actor) -> dict[str, str]:
+    """The organs to which this arbiter may give an order, by place and name."""
+    scopes = [(scope.area, scope.organ) for scope in actor.scopes]
+    organs = [
+        organ
+        for organ in snapshot().organs.values()
+        if organ.is_active and any(organ.area.startswith(area) and organ.path.startswith(path) for area, path in scopes)
+    ]
+    return {organ.code: organ.name for organ in sorted(organs, key=lambda organ: (organ.area, organ.path))}
+
+
+def narrow(
+    orders: QuerySet[Order],
+    *,
+    now: datetime,
+    state: str = "",
+    overdue: bool = False,
+    due_before: datetime | None = None,
+    needs_call: bool = False,
+    area: str = "",
+    organ: str = "",
+    level: int | None = None,
+    start: date | None = None,
+    end: date | None = None,
+    text: str = "",
+) -> QuerySet[Order]:
+    """The orders that fit all that is given. `area` a code or prefix, `organ` a code, `start` and `end` dispatch days (both
+    included), `text` part of an order number or item name; `open` as a state means all that are not ended.
+    """
+    if state == "open":
+        orders = orders.filter(closed_at=None)
+    elif state:
+        orders = orders.filter(state=state)
+    if overdue:
+        orders = orders.filter(is_overdue(now))
+    if due_before is not None:
+        orders = orders.filter(closed_at=None, step_due__lte=due_before)
+    if needs_call:
+        orders = orders.filter(Q(real_name=True) | Q(sampled=True), state=State.CALLBACK)
+    if area:
+        orders = orders.filter(area_path__startswith=area_prefix(area))
+    if organ:
+        orders = orders.filter(organ_path__contains=f"/{organ}/")
+    if level is not None:
+        orders = orders.filter(level=level)
+    if start is not None:
+        orders = orders.filter(dispatch_day__gte=start)
+    if end is not None:
+        orders = orders.filter(dispatch_day__lte=end)
+    if text := text.replace("\x00", "").strip():
+        orders = orders.filter(Q(order_no__istartswith=text) | Q(item_name__icontains=text))
+    return orders
+
+
+def is_overdue(now: datetime) -> Q:
+    """Orders that miss a limit at this moment, whether the system has marked them yet or not."""
+    owed = Q(answered_at=None, answer_due__lte=now)
+    return Q(closed_at=None) & (Q(step_due__lte=now) | owed | Q(overdue_since__isnull=False))
+
+
+def counts_by_state(orders: QuerySet[Order]) -> dict[State, int]:
+    """How many of them stand in each state; states without any are there with 0."""
+    counted = dict(orders.order_by().values_list("state").annotate(n=Count("pk")))
+    return {state: counted.get(state, 0) for state in State}

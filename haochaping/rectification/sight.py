@@ -1,0 +1,101 @@
+"""Who sees which orders, and how much of the rater: the door and the seal (design §1.3)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, QuerySet
+
+from haochaping.accounts.queries import visible
+from haochaping.accounts.rules import Actor, Role, Scope
+from haochaping.evaluation.models import Erasure
+from haochaping.kit.errors import Refused
+from haochaping.rectification import workflow
+from haochaping.rectification.models import Order, OrderPart
+from haochaping.rectification.workflow import Part
+
+NOT_FOUND = Refused("not_found", 404, "没有这个工单。")
+REVEAL = "reveal_identity"  # the audit trail's word for an opened seal
+RATED = (Role.HANDLER, Role.CLERK)
+
+
+def _eyes(actor: Actor) -> Actor:
+    """The actor without scopes of single windows: a clerk sees an order only when the unit opens it to them (design §1.3)."""
+    return replace(actor, scopes=tuple(scope for scope in actor.scopes if not scope.window))
+
+
+def orders_for(actor: Actor) -> QuerySet[Order]:
+    """The orders an actor may see: those in their scopes, those their organ has a share in, a rater's own."""
+    if actor.kind == "citizen":
+        return Order.objects.filter(pk=actor.id) if _is_uuid(actor.id) else Order.objects.none()
+    if not actor.is_system and actor.roles <= {Role.CLERK, Role.ADMIN, Role.AUDITOR}:
+        return Order.objects.none()
+    if actor.is_system or Scope() in actor.scopes:
+        return visible(Order.objects.all(), actor)
+    shares = parts_for(actor).filter(order_id=OuterRef("pk"))
+    return visible(Order.objects.all(), _eyes(actor)) | Order.objects.filter(Exists(shares))
+
+
+def parts_for(actor: Actor) -> QuerySet[OrderPart]:
+    """The shares in orders that fall to the actor's organs."""
+    return visible(OrderPart.objects.all(), _eyes(actor))
+
+
+def one_for(actor: Actor, order_id: UUID) -> Order:
+    """That order, or Refused 404: what one may not see is not there."""
+    order = orders_for(actor).filter(pk=order_id).first()
+    if order is None:
+        raise NOT_FOUND
+    return order
+
+
+def by_number(actor: Actor, order_no: str) -> Order:
+    """The order of that number, or Refused 404."""
+    order = orders_for(actor).filter(order_no=order_no.strip().upper()).first() if "\x00" not in order_no else None
+    if order is None:
+        raise NOT_FOUND
+    return order
+
+
+def parts_in(order: Order, actor: Actor) -> frozenset[Part]:
+    """The parts an actor plays in this order. A co-unit only looks on: the lead handles it."""
+    parts = workflow.parts_of(actor)
+    if actor.kind in {"person", "app"} and not visible(Order.objects.filter(pk=order.pk), _eyes(actor)).exists():
+        return frozenset()
+    return parts
+
+
+def is_rated_side(actor: Actor) -> bool:
+    """Whether an actor stands with those who were rated: a unit's own people and systems, whatever else they are."""
+    if actor.is_system or actor.kind == "citizen":
+        return False
+    return actor.kind == "app" or actor.has(*RATED) or all(scope.organ for scope in actor.scopes)
+
+
+def is_opened(order: Order) -> bool:
+    """Whether the rater consented that the department sees them, and has not withdrawn who they are."""
+    return order.opens_identity and not Erasure.objects.filter(event_id=order.pk, what="identity").exists()
+
+
+def may_see_case(order: Order, actor: Actor) -> bool:
+    """Case number and exact time (design §1.3): never the rated side while sealed; else those whose job needs them."""
+    if is_rated_side(actor):
+        return is_opened(order)
+    return bool(workflow.parts_of(actor))
+
+
+def may_reveal(order: Order, actor: Actor) -> bool:
+    """Whether this actor may ask for the rater's identity in clear."""
+    parts = parts_in(order, actor)
+    if is_rated_side(actor):
+        return Part.HANDLER in parts and is_opened(order)
+    return bool(parts & {Part.OPERATOR, Part.SUPERVISOR})
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True

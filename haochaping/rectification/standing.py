@@ -1,0 +1,71 @@
+"""How an order stands towards the conditions of the table, for one actor at one moment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from haochaping.kit import clock
+from haochaping.policy.rules import APPEAL_KINDS
+from haochaping.rectification import rules
+from haochaping.rectification.effects import is_owed
+from haochaping.rectification.models import Move
+from haochaping.rectification.workflow import Standing, State
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from haochaping.accounts.rules import Actor
+    from haochaping.rectification.effects import Rulebook
+    from haochaping.rectification.models import Order
+
+
+def standing_of(order: Order, actor: Actor, rules_: Rulebook, now: datetime) -> Standing:
+    """What `workflow.step` asks of this order; one query."""
+    policy, calendar = rules_.policy, rules_.calendar
+    dispatched_at, barred = _history(order)
+    appeal_by = rules.over(dispatched_at, policy.appeal.within.term, calendar).at
+    object_by = None
+    if order.closed_at is not None:
+        object_by = rules.over(order.closed_at, policy.appeal.objection_within.term, calendar).at
+    to_extend = order.answer_due if is_owed(order) or order.step_due is None else order.step_due
+    return Standing(
+        limit_passed=order.step_due is not None and order.step_due <= now,
+        returns_left=policy.returns.times - order.returns,
+        appeal_in_time=now < appeal_by,
+        appeal_kind=order.appeal_kind,
+        objections_left=policy.appeal.objections - order.objections,
+        objection_in_time=object_by is None or now < object_by,
+        extensions_left=policy.extension.times - order.extensions,
+        extension_asked=order.extension_asked is not None,
+        latest_extension=rules.latest_extension(to_extend, policy, calendar),
+        today=clock.day(now),
+        needs_callback=order.real_name or order.sampled,
+        tries_left=policy.callback.tries - 1 - order.calls,
+        unsatisfied=order.unsatisfied,
+        reopens_left=policy.reopen.times - order.reopened,
+        opens_identity=order.opens_identity,
+        actor_id=actor.id,
+        barred=barred,
+        offered={
+            "reason_code": policy.return_reasons,
+            "kind": {kind: APPEAL_KINDS[kind] for kind in policy.appeal.kinds},
+        },
+    )
+
+
+def _history(order: Order) -> tuple[datetime, frozenset[str]]:
+    """When the organ that has it now was given it, and who may not review: whoever appealed last, and who ruled since."""
+    dispatched_at, barred = order.dispatched_at, set[str]()
+    verbs = ("open", "assign", "appeal", "uphold")
+    for verb, target, at, actor_id in (
+        Move.objects.filter(order_id=order.pk, verb__in=verbs)
+        .order_by("n")
+        .values_list("verb", "target", "at", "actor_id")
+    ):
+        if target == State.DISPATCHED:
+            dispatched_at = at
+        if verb == "appeal":
+            barred = {actor_id}
+        elif verb == "uphold":
+            barred.add(actor_id)
+    return dispatched_at, frozenset(barred)
