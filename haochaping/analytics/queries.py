@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import ibis
 
 from haochaping.accounts.rules import Role, Scope
 from haochaping.analytics import engine, lake
-from haochaping.analytics.metrics import DIMENSIONS, METRICS, Basis, Better, Metric, Unit, sums
-from haochaping.analytics.rules import percent, wilson
-from haochaping.kit.errors import FieldError, Refused
+from haochaping.analytics.asked import PREFIXES, refuse_unknown
+from haochaping.analytics.metrics import DIMENSIONS, METRICS, Basis, Metric, Unit, sums
+from haochaping.analytics.rules import hidden, percent, wilson
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 Key = Any  # of a dimension: str, int, bool, date or None
 EVERYWHERE = (Scope(),)
-PREFIXES = {"area": ("地区", "area_path"), "organ_path": ("单位及下属", "organ_path")}
 COUNTY_DIGITS = 6  # the cubes know areas down to the county
 
 
@@ -35,6 +34,7 @@ class Figure:
     denominator: int | None
     filter: str
     is_comparable: bool = True
+    hidden_below: int = 0  # not told, because it rests on fewer cases than this
 
     @property
     def name(self) -> str:
@@ -47,18 +47,38 @@ class Figure:
     @property
     def value(self) -> float | int | None:
         """A count; a ratio 0…1; or a score in the policy's points."""
+        if self.hidden_below:
+            return None
         if self.denominator is None:
             return self.numerator
         return self.numerator / self.denominator if self.denominator and self.is_comparable else None
 
     @property
     def text(self) -> str:
-        """As printed: "12,345", "99.80%", "9.81", or "—"."""
+        """As printed: "12,345", "99.80%", "9.81", "—" without cases, "少于5" if hidden."""
+        if self.hidden_below:
+            return f"少于{self.hidden_below}"
         if self.denominator is None:
             return f"{self.numerator:,}"
         if self.metric.unit is Unit.RATIO:
             return percent(self.numerator, self.denominator)
         return "—" if self.value is None else f"{self.value:.2f}"
+
+    @property
+    def size(self) -> int:
+        """How many cases it rests on."""
+        return self.numerator if self.denominator is None else self.denominator
+
+    @property
+    def parts(self) -> str:
+        """As "6 ÷ 8"; nothing for a count or where hidden."""
+        if self.hidden_below or self.denominator is None:
+            return ""
+        return f"{self.numerator:,} ÷ {self.denominator:,}"
+
+    def hide(self, k: int) -> Figure:
+        """The same without its numbers, not to be shown because it would tell of fewer than `k` people."""
+        return replace(self, numerator=0, denominator=None if self.denominator is None else 0, hidden_below=k)
 
     @property
     def interval(self) -> tuple[float, float] | None:
@@ -70,8 +90,9 @@ class Figure:
     @property
     def definition(self) -> str:
         """The tooltip: formula, parts, basis, period and source."""
-        parts = f"{self.numerator:,}" + ("" if self.denominator is None else f" ÷ {self.denominator:,}")
-        return f"{self.name}：{self.formula}。本值 {parts}。{self.filter}。依据：{self.metric.clause}。"
+        return (
+            f"{self.name}：{self.formula}。本值 {self.parts or self.text}。{self.filter}。依据：{self.metric.clause}。"
+        )
 
 
 @dataclass(frozen=True)
@@ -116,7 +137,7 @@ def figures(
     whose data may be counted at all. `now` decides which limits have passed. Refused (422) for a name not known here.
     """
     filters = dict(filters or {})
-    _refuse_unknown(metrics, by, filters)
+    refuse_unknown(list(metrics), list(by), filters)
     chosen = tuple(METRICS[key] for key in dict.fromkeys(metrics))
     manifest = lake.read()
     found: dict[tuple[Key, ...], dict[str, Any]] = {} if by else {(): {}}
@@ -133,6 +154,15 @@ def figures(
         for keys in sorted(found, key=_none_first)
     ]
     return Table(tuple(by), chosen, rows)
+
+
+def concealed(rows: Sequence[Row], k: int) -> list[Row]:
+    """The rows of one table with every figure hidden that rests on 1 … k-1 cases, or tells such a one by subtraction."""
+    told = [dict(row.figures) for row in rows]
+    for key in rows[0].figures if rows else ():
+        for n in hidden([row[key].size for row in rows], k):
+            told[n][key] = told[n][key].hide(k)
+    return [Row(row.keys, figures) for row, figures in zip(rows, told, strict=True)]
 
 
 def _none_first(keys: tuple[Key, ...]) -> list[tuple[bool, Key]]:
@@ -230,20 +260,6 @@ def said(basis: Basis, start: date, end: date, filters: Mapping[str, Any], scope
     return "；".join(parts)
 
 
-def _refuse_unknown(metrics: Sequence[str], by: Sequence[str], filters: Mapping[str, Any]) -> None:
-    errors = [FieldError("metrics", "unknown_metric", f"没有指标 {key}。") for key in metrics if key not in METRICS]
-    errors += [FieldError("by", "unknown_dimension", f"没有维度 {name}。") for name in by if name not in DIMENSIONS]
-    errors += [
-        FieldError(name, "unknown_filter", f"没有筛选项 {name}。")
-        for name in filters
-        if name not in DIMENSIONS and name not in PREFIXES
-    ]
-    if not metrics:
-        errors.append(FieldError("metrics", "required", "至少写一个指标。"))
-    if errors:
-        raise Refused("fields_refused", 422, "".join(error.message for error in errors), tuple(errors))
-
-
 def reach_of(actor: Actor) -> tuple[Scope, ...]:
     """Whose figures an actor may see: as `accounts.queries.visible`. Empty: nobody's."""
     if actor.is_system:
@@ -251,6 +267,3 @@ def reach_of(actor: Actor) -> tuple[Scope, ...]:
     if actor.roles <= {Role.ADMIN, Role.AUDITOR}:
         return ()
     return EVERYWHERE if Scope() in actor.scopes else actor.scopes
-
-
-__all__ = ["EVERYWHERE", "Better", "Figure", "Row", "Table", "figures", "reach_of", "said"]
