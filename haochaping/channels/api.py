@@ -17,8 +17,11 @@ from haochaping.evaluation.models import ServiceEvent
 from haochaping.kit import clock, ids
 from haochaping.kit.errors import Refused
 from haochaping.policy import queries as policy
+from haochaping.rectification.progress import public_progress
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from django.http import HttpRequest
 
     from haochaping.accounts.signing import SignedBy
@@ -99,7 +102,28 @@ def one(request: HttpRequest, project_no: str, service_number: int) -> dict[str,
         "evalDetail": ",".join(rating.indicators),
         "writingEvaluation": evaluation.words(event.id),
         "assessTime": clock.to_wire(rating.assess_time),
-    }
+    } | _order(event.id)
+
+
+def _order(event_id: UUID) -> dict[str, Any]:
+    """The order's public progress, as the rater sees it; nothing where the rating opened none."""
+    order = queries.order_told(event_id)
+    if order is None:
+        return {}
+    steps = [
+        {
+            "kind": step.kind,
+            "day": step.day and step.day.isoformat(),
+            "text": step.text,
+            "detail": step.detail,
+            "who": step.who,
+            "by": step.by and step.by.isoformat(),
+            "isProvisional": step.is_provisional,
+            "isLate": step.is_late,
+        }
+        for step in public_progress(event_id)
+    ]
+    return {"order": {"orderNo": order.order_no, "answerBy": clock.to_wire(order.answer_by), "progress": steps}}
 
 
 def _signed(request: HttpRequest) -> SignedBy:

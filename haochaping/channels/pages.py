@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from haochaping.channels import commands, queries
 from haochaping.channels.forms import Draft, choices, problems
 from haochaping.channels.rules import Misses, Standing, by_when, in_groups, receipt_of
+from haochaping.evaluation.rules import LEVEL_NAMES, Level
 from haochaping.kit import clock, ids
 from haochaping.kit.errors import Refused
 from haochaping.policy import queries as policy
@@ -140,15 +141,20 @@ def progress(request: HttpRequest, receipt: str) -> HttpResponse:
     if wait := misses.wait(client, now):
         return _too_many(request, wait)
     plain = receipt_of(receipt)
-    told = queries.progress(plain or "")
+    told = queries.progress(plain) if plain else None
     if told is None:
         misses.miss(client, now)
         problem = "没有查到这个回执号，请逐位核对后再查。刚刚提交的评价请稍等一分钟。"
         answer = render(request, "channels/find.html", {"typed": receipt, "problem": problem}, status=404)
-    elif plain != receipt:
+    elif plain is None or plain != receipt:
         answer = HttpResponseRedirect(f"/r/{plain}")
     else:
-        answer = render(request, "channels/progress.html", {"told": told, "receipt": in_groups(plain)})
+        context = {
+            "told": told,
+            "receipt": in_groups(plain),
+            "level_name": told.rating and LEVEL_NAMES[Level(told.rating.level)],
+        }
+        answer = render(request, "channels/progress.html", context)
     answer["X-Robots-Tag"] = "noindex"
     return answer
 

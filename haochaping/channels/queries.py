@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from haochaping.channels.models import Link
 from haochaping.channels.rules import Standing, by_when, standing
@@ -12,8 +12,9 @@ from haochaping.evaluation import queries as evaluation
 from haochaping.evaluation.rules import Consent
 from haochaping.kit import ids
 from haochaping.kit.crypto import equal
-from haochaping.rectification import queries as rectification
+from haochaping.kit.masks import mask_text
 from haochaping.rectification.models import Order
+from haochaping.rectification.progress import PublicStep, public_progress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,13 +71,20 @@ class OrderTold:
     """What the rater is told of the order that their bad rating opened."""
 
     order_no: str
-    by_when: str
+    answer_by: datetime
     is_provisional: bool
+    is_answered: bool
+
+    @property
+    def by_when(self) -> str:
+        return by_when(self.answer_by)
 
 
 def order_told(event_id: UUID) -> OrderTold | None:
     order = Order.objects.filter(id=event_id).first()
-    return order and OrderTold(order.order_no, by_when(order.answer_due), order.due_is_provisional)
+    return order and OrderTold(
+        order.order_no, order.answer_due, order.due_is_provisional, order.answered_at is not None
+    )
 
 
 @dataclass(frozen=True)
@@ -84,9 +92,13 @@ class Told:
     """What came of one rating, for whoever holds its receipt: nothing that says who they are or which case it was."""
 
     rating: Evaluation | None  # None: received, but the business system has not named the service yet
-    steps: Sequence[Any]
+    steps: Sequence[PublicStep]
     order: OrderTold | None
     ruling: Ruling | None  # the last one, if it keeps the rating out of the figures
+
+    @property
+    def reason(self) -> str:
+        return mask_text(self.ruling.reason) if self.ruling else ""
 
 
 def progress(receipt: str) -> Told | None:
@@ -99,7 +111,7 @@ def progress(receipt: str) -> Told | None:
         return Told(None, (), None, None)
     rulings = evaluation.rulings(event_id)
     excluding = rulings[-1] if rulings and rulings[-1].excludes else None
-    return Told(rating, rectification.public_progress(event_id), order_told(event_id), excluding)
+    return Told(rating, public_progress(event_id), order_told(event_id), excluding)
 
 
 def may_see(rating: Evaluation, app_id: str) -> bool:
