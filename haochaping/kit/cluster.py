@@ -151,6 +151,7 @@ def establish(credentials: Credentials, home: Path) -> None:
     """Roles, database and rights as promised, and `verify_durable`; repeatable, mends a password that was replaced."""
     with connect(credentials.url(SUPERUSER, home, "postgres")) as connection:
         verify_durable(connection)
+        connection.execute("SELECT pg_advisory_lock(1)")  # two that start at once; nobody else works in this database
         for role, rights in ((OWNER, "CREATEDB"), (APP, "NOCREATEDB")):
             secret, name = sql.Literal(credentials.password(role)), sql.Identifier(role)
             if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone():

@@ -213,7 +213,7 @@ class Embedded:
             found = Process.find(pid)
             if found is None:
                 return None
-            exe, cwd = links(pid, self._account.uid if self._account else None)
+            exe, cwd = links(pid, self._account)
             is_ours = Path(exe.removesuffix(" (deleted)")).name == "postgres" and cwd == str(data.resolve())
             if not is_ours or not found.is_running():
                 found.close()
@@ -266,7 +266,7 @@ class Embedded:
                 return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if number is None:
                 break
-            left = [p for pid in named("postgres", uid) if (p := Process.find(pid)) and links(pid, uid)[1] == data]
+            left = [p for pid in named("postgres", uid) if (p := Process.find(pid)) and links(pid, self._account)[1] == data]
             for process in left:
                 process.send(number)
             for process in left:

@@ -11,8 +11,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from haochaping.kit.lodging import identity
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from haochaping.kit.lodging import Account
 
 PROC = Path("/proc")
 _PR_SET_PDEATHSIG = 1
@@ -22,10 +26,11 @@ _libc = ctypes.CDLL(None, use_errno=True)
 class Process:
     """One living process, ours or not; `pid` alone is never trusted after this was made."""
 
-    def __init__(self, pid: int, descriptor: int, child: subprocess.Popen[bytes] | None = None) -> None:
+    def __init__(self, pid: int, descriptor: int) -> None:
         self.pid = pid
         self.descriptor = descriptor
-        self._child = child
+        self.exit_code: int | None = None
+        """Of a child of ours that has ended and was waited for; negative for a signal, else None."""
 
     @classmethod
     def find(cls, pid: int) -> Process | None:
@@ -41,8 +46,10 @@ class Process:
 
     @classmethod
     def of(cls, child: subprocess.Popen[bytes]) -> Process:
-        """Our own child, which is also reaped when it ends."""
-        return cls(child.pid, os.pidfd_open(child.pid), child)
+        """Our own child. It is ours to reap from now on; its Popen is done with and may be forgotten."""
+        process = cls(child.pid, os.pidfd_open(child.pid))
+        child.returncode = 0
+        return process
 
     def is_running(self) -> bool:
         """False for a zombie as well: what has ended does not run, whether or not somebody reaped it."""
@@ -51,8 +58,11 @@ class Process:
     def wait(self, seconds: float) -> bool:
         """Whether it has ended within `seconds`; returns as soon as it does, and reaps a child of ours."""
         ended = self.wait_unreaped(seconds)
-        if ended and self._child is not None:
-            self._child.wait()
+        if ended and self.descriptor >= 0:
+            with suppress(ChildProcessError):  # not ours, or reaped before
+                told = os.waitid(os.P_PIDFD, self.descriptor, os.WEXITED | os.WNOHANG)
+                if told is not None:
+                    self.exit_code = told.si_status if told.si_code == os.CLD_EXITED else -told.si_status
         return ended
 
     def wait_unreaped(self, seconds: float) -> bool:
@@ -62,11 +72,6 @@ class Process:
         poll = select.poll()
         poll.register(self.descriptor, select.POLLIN)
         return bool(poll.poll(max(0, int(seconds * 1000))))
-
-    @property
-    def exit_code(self) -> int | None:
-        """Of a child of ours that has ended; negative for a signal, None if we cannot know."""
-        return None if self._child is None else self._child.poll()
 
     def send(self, number: signal.Signals) -> None:
         """Signal exactly this process; nothing happens if it has ended."""
@@ -93,16 +98,14 @@ def dies_with_parent(number: signal.Signals) -> Callable[[], None]:
     return arrange
 
 
-def links(pid: int, uid: int | None) -> tuple[str, str]:
-    """The executable and the working directory of a process, or two empty strings; looked at as user `uid` if given.
+def links(pid: int, user: Account | None) -> tuple[str, str]:
+    """The executable and the working directory of a process of `user` (None: ours), or two empty strings.
 
-    Root in a container without CAP_SYS_PTRACE may not look at other users' processes, but they themselves may.
+    They are looked at as that user: root in a container without CAP_SYS_PTRACE may not, but the user itself may.
     """
     paths = [str(PROC / str(pid) / name) for name in ("exe", "cwd")]
     try:
-        if uid is None or uid == os.geteuid():
-            return os.readlink(paths[0]), os.readlink(paths[1])  # noqa: PTH115  the link's text, also of a deleted file
-        told = subprocess.run(["readlink", *paths], user=uid, capture_output=True, check=True, cwd="/").stdout
+        told = subprocess.run(["readlink", *paths], capture_output=True, check=True, cwd="/", **identity(user)).stdout
         exe, cwd = os.fsdecode(told).splitlines()
     except (OSError, ValueError, subprocess.CalledProcessError):
         return "", ""
