@@ -38,6 +38,9 @@ class Refreshed:
     rows: int = 0
     left: int = 0
 
+    def __str__(self) -> str:
+        return f"{self.notes} notes, {self.files} files with {self.rows} rows written, {self.left} left"
+
 
 def refresh_lake(*, now: datetime, everything: bool = True) -> Refreshed:
     """Bring into the lake what the outbox says has changed. Loses nothing when killed at any moment.
