@@ -7,6 +7,7 @@ xdist nothing is started until a test asks for a database.
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import subprocess
@@ -67,6 +68,7 @@ class Cluster:
     def _settle(self) -> None:
         """Everything settings want to know is in the environment before they are imported."""
         self._scratch = Path(tempfile.mkdtemp(prefix="hcp-test-"))
+        atexit.register(self.down)  # also when pytest does not get as far as its own hooks
         self._scratch.chmod(0o711)  # the server's own user must be able to pass when we are root
         os.environ["HCP_DATA"] = str(self._scratch)
         os.environ.pop(TEMPLATE, None)
@@ -101,15 +103,15 @@ class Cluster:
         os.environ[TEMPLATE] = template
 
     def down(self) -> None:
-        if not self.is_controller:
+        if not self.is_controller or self._scratch is None:
             return
         if self._embedded is not None:
             if self._embedded.is_alive():
                 self._embedded.stop()
         elif TEMPLATE in os.environ:
             self.drop(self.prefix + "template")
-        if self._scratch is not None:
-            shutil.rmtree(self._scratch)
+        shutil.rmtree(self._scratch, ignore_errors=True)
+        self._scratch = None
 
     def database(self, name: str) -> Database:
         return Database(name, with_name(self.app_url, name), with_name(self.owner_url, name))
