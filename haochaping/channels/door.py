@@ -45,6 +45,7 @@ CHUNK = 2_000  # ratings of a batch in one transaction
 WRITERS = 2
 DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
 
+TRY_AGAIN = Refused("try_again", 503, "系统暂时无法保存，请稍后重试，数据请勿丢弃。")
 log = logging.getLogger(__name__)
 
 
@@ -124,8 +125,7 @@ class Door:
             return Answer(no.status, no.as_json())
         except DATABASE_AWAY:
             # Rather than acknowledge and lose: the client keeps it and comes again (contract §3).
-            no = Refused("try_again", 503, "系统暂时无法保存，请稍后重试，数据请勿丢弃。")
-            return Answer(503, no.as_json(), ((b"retry-after", b"2"),))
+            return Answer(503, TRY_AGAIN.as_json(), ((b"retry-after", b"2"),))
         except Exception:
             log.exception("door failed on %s", scope["path"])
             return Answer(500, Refused("internal", 500, "系统内部错误，已记录。").as_json())

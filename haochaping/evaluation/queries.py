@@ -68,7 +68,7 @@ def open_identity(id: UUID) -> Identity | None:  # noqa: A002
     row = Evaluator.objects.filter(id=id).first()
     if row is None:
         return None
-    given = blobs.unseal(row.blob, table="evaluation_evaluator", row=id)
+    given = blobs.unseal(bytes(row.blob), table="evaluation_evaluator", row=id)
     return Identity(given.get("name", ""), given.get("cert", ""), given.get("mobile", ""))
 
 
@@ -113,7 +113,7 @@ def catalogue(area: str, day: date) -> Mapping[str, IndicatorInfo]:
 def evaluation_row(row: Evaluation) -> dict[str, Any]:
     """The columns under the row's SM3: all but the hash itself and the transaction that wrote it."""
     return {
-        field.column: getattr(row, field.attname)
+        field.attname: getattr(row, field.attname)
         for field in Evaluation._meta.concrete_fields
-        if field.column not in {"row_sm3", "xid"}
+        if field.attname not in {"row_sm3", "xid"}
     }

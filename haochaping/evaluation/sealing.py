@@ -109,7 +109,7 @@ def _sealed(n: int) -> Iterator[tuple[SealedRow, Evaluation | None]]:
 
 def _check_words(report: Report) -> None:
     digests = Evaluation.objects.filter(words_digest__isnull=False).values_list("id", "words_digest")
-    by_id = {id_: bytes(digest) for id_, digest in digests.iterator()}
+    by_id = {id_: bytes(digest) for id_, digest in digests.iterator() if digest is not None}
     for words in Words.objects.iterator():
         if crypto.sm3(bytes(words.salt) + words.text.encode()) != by_id.get(words.id):
             report.faults.append(f"words of {words.id}: not those that were rated with")

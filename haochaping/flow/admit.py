@@ -101,7 +101,8 @@ def _admit(group: list[tuple[Submission, tuple[str, str] | None, AppInfo | None]
     events = ServiceEvent.objects.in_bulk({_id(s) for s, _, _ in group})
     phones = {
         row.id: bytes(row.phone_index)
-        for row in Applicant.objects.filter(id__in=[_id(s) for s, _, _ in group if s.mobile], phone_index__isnull=False)
+        for row in Applicant.objects.filter(id__in=[_id(s) for s, _, _ in group if s.mobile])
+        if row.phone_index is not None
     }
     outcomes: list[Outcome | None] = [None] * len(group)
     winners: dict[UUID, tuple[int, Submission, dict[str, Any]]] = {}

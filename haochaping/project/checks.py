@@ -9,7 +9,7 @@ from django.db import DatabaseError, connection
 
 from haochaping.directory.queries import dangling
 from haochaping.kit import clock, crypto
-from haochaping.kit.postgres import verify_durable
+from haochaping.kit.cluster import verify_durable
 from haochaping.policy.queries import calendar, rules
 
 

@@ -235,7 +235,7 @@ def refresh_lake(given: Given) -> None:  # noqa: ARG001
     from haochaping.analytics import commands
     from haochaping.kit import clock
 
-    print(commands.refresh_lake(clock.now()))
+    print(commands.refresh_lake(now=clock.now()))
 
 
 def rebuild_lake(given: Given) -> None:  # noqa: ARG001
@@ -243,4 +243,4 @@ def rebuild_lake(given: Given) -> None:  # noqa: ARG001
     from haochaping.analytics import commands
     from haochaping.kit import clock
 
-    print(commands.rebuild_lake(clock.now()))
+    print(commands.rebuild_lake(now=clock.now()))

@@ -40,9 +40,10 @@ class Integrator:
     async def calls(self, requests, *, headers=None, now=NOW) -> list[httpx.Response]:
         with clock.held_at(now):
             async with httpx.AsyncClient(transport=self.transport, base_url="http://testserver") as client:
-                return await asyncio.gather(*(self._one(client, *r, headers, now) for r in requests))
+                return await asyncio.gather(*(self._one(client, request, headers, now) for request in requests))
 
-    async def _one(self, client, method, target, body, headers, now) -> httpx.Response:
+    async def _one(self, client, request, headers, now) -> httpx.Response:
+        method, target, body = request
         raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         signed = sign(*self.app, method, target, raw, now) | (headers or {})
         return await client.request(method, target, content=raw, headers=signed)
