@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import connection
 
@@ -95,7 +95,7 @@ def drop_superseded(ids: Sequence[UUID], target: Target) -> None:
     )
 
 
-def _afresh(now: datetime) -> dict[str, object]:
+def _afresh(now: datetime) -> dict[str, Any]:
     return {
         "state": State.WAITING,
         "next_at": now,
@@ -205,7 +205,7 @@ WHERE d.event_id = v.event_id AND d.target = %s AND d.phase = v.phase AND d.vers
 """
 
 
-def _columns(settled: Sequence[Settled]) -> list[list[object]]:
+def _columns(settled: Sequence[Settled]) -> list[list[Any]]:
     return [
         [s.claim.event_id for s in settled],
         [int(s.claim.phase) for s in settled],
@@ -253,7 +253,7 @@ def note_silence(target: Target, now: datetime) -> None:
         circuit.filter(opened_at=None).update(opened_at=now)
 
 
-def _execute(statement: str, parameters: list[object]) -> int:
+def _execute(statement: str, parameters: list[Any]) -> int:
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         return int(cursor.rowcount)

@@ -108,7 +108,7 @@ def _evaluations(events: Mapping[UUID, ServiceEvent], target: Target) -> dict[UU
 
 
 def _opened(row: Applicant | Evaluator | None) -> dict[str, str]:
-    return {} if row is None else blobs.unseal(row.blob, table=row._meta.db_table, row=row.id)
+    return {} if row is None else blobs.unseal(bytes(row.blob), table=row._meta.db_table, row=row.id)
 
 
 def _text(fields: Mapping[str, Any]) -> Record:
@@ -153,7 +153,7 @@ def service(event: ServiceEvent, person: Mapping[str, str], item: ItemInfo | Non
             "userProp": event.user_prop,
             "userName": person.get("user_name"),
             target.identity_field: person.get("credit_num"),
-            "creditType": person.get("credit_type"),
+            "creditType": person.get("credit_type") if person.get("credit_num") else None,
             "creditNum": person.get("credit_num") if person.get("credit_type") else None,
             "mobile": person.get("mobile"),
             "projectType": event.project_type,
