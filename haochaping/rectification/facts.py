@@ -54,7 +54,7 @@ def facts_for(order: Order, actor: Actor) -> dict[str, Any]:
             {"name": part.organ_name, "due": part.due, "done_at": part.done_at, "contribution": part.contribution}
             for part in OrderPart.objects.filter(order_id=order.pk).order_by("n")
         ],
-        "is_sealed": not order.opens_identity,
+        "is_sealed": not sight.is_opened(order),
     }
     if rating is not None and sight.may_see_case(order, actor):
         event = evaluation.event(order.pk)

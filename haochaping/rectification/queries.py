@@ -74,7 +74,7 @@ def moves_open_to(order: Order, actor: Actor, now: datetime) -> list[Offer]:
         offered: Mapping[str, needs.Choices] = standing.offered
         if "organ" in line.needs:
             offered = {**offered, "organ": _organs_of(actor)}
-        if line.verb == "contact" and not order.opens_identity:
+        if line.verb == "contact" and not standing.opens_identity:
             offered = {**offered, "way": {k: v for k, v in needs.WAYS.items() if k not in needs.OPEN_WAYS}}
         offers.append(Offer(line, needs.fields_of(line.verb, line.needs, line.may, offered)))
     return offers

@@ -9,6 +9,7 @@ from haochaping.policy.rules import APPEAL_KINDS
 from haochaping.rectification import rules
 from haochaping.rectification.effects import is_owed
 from haochaping.rectification.models import Move
+from haochaping.rectification.sight import is_opened
 from haochaping.rectification.workflow import Standing, State
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def standing_of(order: Order, actor: Actor, rules_: Rulebook, now: datetime) -> Standing:
-    """What `workflow.step` asks of this order; one query."""
+    """What `workflow.step` asks of this order; one query, two where the rater had consented."""
     policy, calendar = rules_.policy, rules_.calendar
     dispatched_at, barred = _history(order)
     appeal_by = rules.over(dispatched_at, policy.appeal.within.term, calendar).at
@@ -43,7 +44,7 @@ def standing_of(order: Order, actor: Actor, rules_: Rulebook, now: datetime) -> 
         tries_left=policy.callback.tries - 1 - order.calls,
         unsatisfied=order.unsatisfied,
         reopens_left=policy.reopen.times - order.reopened,
-        opens_identity=order.opens_identity,
+        opens_identity=is_opened(order),
         actor_id=actor.id,
         barred=barred,
         offered={
