@@ -1,0 +1,87 @@
+"""A policy pack as an ordinary person reads it: headed lines, each with its source. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from haochaping.policy.pack import (
+    APPEAL_KINDS,
+    ASPECTS,
+    LEVELS,
+    POINTS,
+    ROUTES,
+    SEVERITY_NAMES,
+    STEP_NAMES,
+    Severity,
+    Step,
+)
+
+if TYPE_CHECKING:
+    from haochaping.policy.pack import Policy, Sourced
+
+
+class Said(NamedTuple):
+    """One line of a pack. `is_stated` is False where no source states it and the value is a neutral one of ours."""
+
+    label: str
+    words: str
+    is_stated: bool
+    source: str
+    note: str
+
+
+class Chapter(NamedTuple):
+    title: str
+    lines: tuple[Said, ...]
+
+
+def chapters(policy: Policy) -> list[Chapter]:
+    """The whole pack, nothing left out that decides about a rating or an order."""
+    p = policy
+
+    def said(label: str, words: object, sourced: Sourced) -> Said:
+        return Said(label, str(words), sourced.stated, p.sources.get(sourced.source, ""), sourced.note)
+
+    d, returns, appeal = p.default, p.returns, p.appeal
+    default = "不设默认评价：到期无人评价的，计入“未评”，不计好评"
+    if d.enabled and d.level and d.after:
+        sent = "报送国家平台" if d.reported else "不报送国家平台"
+        default = f"{d.after}未评的，记默认“{p.level_name(d.level)}”；单独统计，不计入主动评价，{sent}"
+    limits = []
+    for step, name in STEP_NAMES.items():
+        if step in {Step.RECTIFY, Step.ANSWER}:
+            by = getattr(p.limits, step)
+            limits += [said(f"{name}（{SEVERITY_NAMES[s]}）", getattr(by, s), getattr(by, s)) for s in Severity]
+        else:
+            limits.append(said(name, getattr(p.limits, step), getattr(p.limits, step)))
+    may_return = f"可退单{returns.times}次" if returns.allowed else "不允许退单"
+    reasons = f"；理由：{'、'.join(reason.name for reason in returns.reasons)}" if returns.reasons else ""
+    shown = p.disclosure
+    return [
+        Chapter("评价", (
+            said("等级与分值", "；".join(p.level_name(n) + (f" {p.score_of(n)}分" if p.levels.scores else "") for n in LEVELS), p.levels),
+            said("评价内容", "、".join(ASPECTS[a] for a in p.coverage.aspects), p.coverage),
+            said("采集点", "、".join(POINTS[a] for a in p.coverage.points) or "不分受理、出件", p.coverage),
+            *(said("渠道" if n == 0 else "", channel.name, channel) for n, channel in enumerate(p.channels)),
+            said("补评期限", f"服务当日起{p.supplement.within}内可以评价", p.supplement.within),
+            said("迟到数据", f"离线、批量报送的数据再宽限{p.supplement.late_arrival}", p.supplement.late_arrival),
+            said("默认评价", default, d),
+        )),
+        Chapter("差评办理期限（自派发或进入该步骤起，按工作日历计算，含调休）", tuple(limits)),
+        Chapter("差评办理", (
+            said("派发", ROUTES[p.dispatch.route] + (f"（{p.dispatch.hotline}）" if p.dispatch.hotline else ""), p.dispatch),
+            said("退单", may_return + reasons, returns),
+            said("延期", f"最多{p.extension.times}次，最长{p.extension.longest}", p.extension),
+            said("申诉", f"派发后{appeal.within}内；类型：{'、'.join(APPEAL_KINDS[k] for k in appeal.kinds)}", appeal),
+            said("评价人异议", f"对申诉成立可提出{appeal.objections}次，期限{appeal.objection_within}", appeal),
+            said("回访", f"实名差评回访{p.callback.real_name:.0%}，其他抽查{p.callback.others:.0%}，最多拨打{p.callback.tries}次", p.callback),
+            said("重新整改", f"办结后可重新打开{p.reopen.times}次", p.reopen),
+            said("到期提醒", f"到期前{p.warnings.before}提醒", p.warnings.before),
+            *(said("超期上报", f"超期{step.overdue_by}报{'督办人员' if step.to == 'supervisor' else '领导'}", step) for step in p.warnings.escalation),
+        )),
+        Chapter("公开", (
+            said("评价结果", "公开" if shown.public_ratings else "不公开", shown),
+            said("评价文字", "评价人同意后脱敏公开" if shown.texts == "consent" else "不公开", shown),
+            said("最小样本", f"不足{shown.min_sample}件不排名，不足{shown.k_anonymity}件不显示", shown),
+        )),
+    ]  # fmt: skip

@@ -1,0 +1,109 @@
+"""The overview: headline figures beside last month's, thirty days, and the places below; always with their parts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from django.http import JsonResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from haochaping.accounts.queries import actor_of
+from haochaping.accounts.rules import Role
+from haochaping.analytics.metrics import METRICS, Better, Unit
+from haochaping.analytics.overview import DELAY, PLACES, TREND, K
+from haochaping.analytics.overview import overview as overview_of
+from haochaping.console.access import needs
+from haochaping.console.rules import MAY_OPEN
+from haochaping.kit import clock
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+    from haochaping.analytics.overview import Compared
+    from haochaping.analytics.queries import Figure
+
+PLACE_NAMES = {"city": "设区市", "county": "县（市、区）", "organ": "单位"}
+
+
+class Tile(NamedTuple):
+    """A headline figure as drawn: the change in words, and whether it is for the better (good, bad, "")."""
+
+    figure: Figure
+    before: Figure
+    change: str
+    verdict: str
+
+
+def tile(compared: Compared) -> Tile:
+    change, metric = compared.change, compared.figure.metric
+    if change is None:
+        return Tile(compared.figure, compared.before, "", "")
+    if metric.unit is Unit.RATIO:
+        size = f"{abs(change) * 100:.2f}个百分点"
+        is_same = f"{abs(change) * 100:.2f}" == "0.00"
+    else:
+        size = f"{abs(change):,.0f}" if metric.unit is Unit.COUNT else f"{abs(change):.2f}"
+        is_same = not float(size.replace(",", ""))
+    if is_same:
+        return Tile(compared.figure, compared.before, "持平", "")
+    verdict = ""
+    if metric.better is not Better.NEITHER:
+        verdict = "good" if (change > 0) == (metric.better is Better.HIGHER) else "bad"
+    return Tile(compared.figure, compared.before, ("上升" if change > 0 else "下降") + size, verdict)
+
+
+def bounds(figure: Figure) -> str:
+    """The 95 % interval of a ratio in words; "" where there is none."""
+    interval = figure.interval
+    return "" if interval is None or figure.hidden_below else f"{interval[0] * 100:.2f}%–{interval[1] * 100:.2f}%"
+
+
+@needs(*MAY_OPEN["overview"])
+@require_safe
+def overview(request: HttpRequest) -> HttpResponse:
+    """Within the reach of whoever looks: every figure with numerator, denominator, definition and filter."""
+    actor = actor_of(request)
+    found = overview_of(actor, now=clock.now())
+    places = [
+        {"name": place.name, "cells": [(place.row[key], bounds(place.row[key])) for key in PLACES]}
+        for place in found.places
+    ]
+    context: dict[str, Any] = {
+        "found": found,
+        "tiles": [tile(compared) for compared in found.headline],
+        "trend": [(row.keys["day"], [row[key] for key in TREND]) for row in reversed(found.trend)],
+        "trend_names": [found.trend[0][key].name for key in TREND] if found.trend else [],
+        "places": places,
+        "place_names": [found.places[0].row[key].name for key in PLACES] if found.places else [],
+        "place_title": PLACE_NAMES[found.place_dimension],
+        "is_clerk": actor.roles == {Role.CLERK},
+        "delay": DELAY.days,
+        "least": K,
+    }
+    return render(request, "console/overview.html", context)
+
+
+@needs(*MAY_OPEN["overview"])
+@require_safe
+def trend(request: HttpRequest) -> JsonResponse:
+    """What the trend chart draws: the same rows as the table beside it. Rates in percent, null where there is no case."""
+    found = overview_of(actor_of(request), now=clock.now())
+    return JsonResponse(
+        {
+            "days": [f"{row.keys['day']:%m-%d}" for row in found.trend],
+            "series": [
+                {
+                    "name": METRICS[key].name,
+                    "isRate": METRICS[key].unit is Unit.RATIO,
+                    "values": [_drawn(row[key]) for row in found.trend],
+                }
+                for key in TREND
+            ],
+        }
+    )
+
+
+def _drawn(figure: Figure) -> float | None:
+    value = figure.value
+    return round(value * 100, 3) if value is not None and figure.metric.unit is Unit.RATIO else value

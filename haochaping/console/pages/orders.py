@@ -1,0 +1,221 @@
+"""Work orders: the list, its sheet, one order with what one may do with it, and the callback."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from haochaping.accounts.commands import audit
+from haochaping.accounts.queries import actor_of
+from haochaping.accounts.rules import Role
+from haochaping.console import lists, moves, queries
+from haochaping.console.access import needs
+from haochaping.console.rules import MAY_OPEN, PER_PAGE
+from haochaping.kit import clock
+from haochaping.kit.errors import FieldError, Refused
+from haochaping.rectification.commands import contribute, reveal
+from haochaping.rectification.effects import rulebook
+from haochaping.rectification.facts import facts_for, timeline
+from haochaping.rectification.queries import by_number, may_reveal, moves_open_to, orders_for, parts_for
+from haochaping.rectification.rules import STATE_NAMES, State
+from haochaping.rectification.workflow import VERBS
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+    from haochaping.rectification.commands import Revealed
+    from haochaping.rectification.models import Order
+
+CALLBACK_VERBS = frozenset({"record", "unsatisfied"})
+OURS = frozenset({"csrfmiddlewaretoken", "seen", "confirmed", "back"})  # fields of the page, not facts of the move
+TABS = (("open", "在办"), ("late", "超期"), *((str(s), STATE_NAMES[s]) for s in State), ("all", "全部"))
+
+
+@needs(*MAY_OPEN["orders"])
+@require_safe
+def orders(request: HttpRequest) -> HttpResponse:
+    """The orders one may see, by state with counts, narrowed, most urgent first."""
+    found, chosen, asked = _asked(request)
+    counts = queries.tabs(asked.qs, clock.now())
+    page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
+    form = asked.form
+    selects = [
+        (name, asked.filters[name].label, asked.filters[name].extra["choices"], str(form[name].value() or ""))
+        for name in ("area", "level", "due")
+        if asked.filters[name].extra["choices"]
+    ]
+    context = {
+        "page": page,
+        "chosen": chosen,
+        "tabs": [{"key": key, "title": title, "n": counts[key]} for key, title in TABS],
+        "filter": asked,
+        "selects": selects,
+        "is_filtered": asked.is_used,
+    }
+    return render(request, "console/orders.html", context)
+
+
+@needs(*MAY_OPEN["orders"])
+@require_POST
+def export(request: HttpRequest) -> HttpResponse:
+    """The whole filtered list as CSV, every row of it; who took it is written down. `X-Row-Count` tells how many."""
+    found, chosen, asked = _asked(request)
+    body, n = lists.sheet(found)
+    actor, now = actor_of(request), clock.now()
+    told = {name: str(value) for name, value in asked.form.cleaned_data.items() if value not in (None, "")}
+    audit(actor, "export", "orders", now=now, facts={"rows": n, "state": chosen, **told})
+    name = quote(f"差评工单_{clock.to_wire(now)[:16].replace(':', '')}_{actor.name}.csv")
+    headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}", "X-Row-Count": str(n)}
+    return HttpResponse(body, content_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _asked(request: HttpRequest) -> tuple[Any, str, lists.OrderFilter]:
+    actor, now = actor_of(request), clock.now()
+    given = {name: str(value).replace("\x00", "") for name, value in request.GET.items()}
+    asked = lists.OrderFilter(given, orders_for(actor), actor=actor, now=now)
+    asked.form.is_valid()
+    state = given.get("state", "")
+    chosen = state if state in dict(TABS) else "open" if not asked.is_used else "all"
+    return lists.of_state(asked.qs, chosen, now), chosen, asked
+
+
+@needs(*MAY_OPEN["orders"])
+@require_safe
+def order(request: HttpRequest, order_no: str) -> HttpResponse:
+    """One order: what one may know of it, what happened, what one may do now."""
+    return _show(request, by_number(actor_of(request), order_no))
+
+
+@needs(*MAY_OPEN["orders"])
+@require_POST
+def move(request: HttpRequest, order_no: str, verb: str) -> HttpResponse:
+    """Make a move with the facts of its form. What cannot be taken back is asked twice, on a page of its own."""
+    actor = actor_of(request)
+    found = by_number(actor, order_no)
+    if verb not in VERBS:
+        raise Refused("unknown_verb", 404, "没有这一操作。")
+    typed = {name: value for name, value in request.POST.items() if name not in OURS and isinstance(value, str)}
+    return _make(request, found, verb, typed)
+
+
+@needs(Role.OPERATOR)
+@require_POST
+def callback(request: HttpRequest, order_no: str) -> HttpResponse:
+    """The operator's one form after a call: `record` what was said, or `unsatisfied` where the rater still is."""
+    found = by_number(actor_of(request), order_no)
+    typed = {name: value for name, value in request.POST.items() if name not in OURS and isinstance(value, str)}
+    verb = "unsatisfied" if typed.get("result") == "unsatisfied" else "record"
+    return _make(request, found, verb, typed)
+
+
+def _make(request: HttpRequest, found: Order, verb: str, typed: dict[str, str]) -> HttpResponse:
+    actor, now = actor_of(request), clock.now()
+    offer = next((offer for offer in moves_open_to(found, actor, now) if offer.verb == verb), None)
+    if request.POST.get("back"):
+        return _show(request, found, verb=verb, typed=typed)
+    is_final = offer is None or not offer.is_final or bool(request.POST.get("confirmed"))
+    try:
+        outcome = moves.make(
+            order_id=found.id,
+            seen=request.POST.get("seen", ""),
+            verb=verb,
+            actor=actor,
+            facts=typed,
+            now=now,
+            is_final=is_final,
+        )
+    except moves.Moved:
+        found = by_number(actor, found.order_no)
+        problem = f"这个工单刚刚由别人办理过，现为“{moves.stands_at(found)}”。您的操作没有提交，请看过最新情况再办。"
+        return _show(request, found, verb=verb, typed=typed, problem=problem, status=409)
+    except Refused as no:
+        if no.status not in {409, 422}:
+            raise
+        found = by_number(actor, found.order_no)
+        problem = "没有提交，请按提示更正。" if no.fields else no.message
+        return _show(request, found, verb=verb, typed=typed, errors=no.fields, problem=problem, status=no.status)
+    if not outcome.is_done and offer is not None:
+        (form,) = moves.forms([offer], verb, typed)
+        context = {"order": found, "form": form, "typed": typed, "after": outcome.after, "action": request.path}
+        return render(request, "console/confirm.html", context)
+    label = offer.label if offer else verb
+    after = outcome.after
+    is_there = orders_for(actor).filter(pk=after.pk).exists()
+    changed = after.state != outcome.before.state
+    messages.success(
+        request, f"{found.order_no} 已办理“{label}”" + (f"，现为“{moves.stands_at(after)}”。" if changed else "。")
+    )
+    return redirect("console:order", found.order_no) if is_there else redirect("console:orders")
+
+
+@needs(*MAY_OPEN["reveal"])
+@require_POST
+def identity(request: HttpRequest, order_no: str) -> HttpResponse:
+    """Show the rater's name and number once, to who must call and says why; the rater sees that it was looked at."""
+    actor = actor_of(request)
+    found = by_number(actor, order_no)
+    reason = request.POST.get("reason", "")
+    try:
+        revealed = reveal(found, actor=actor, reason=reason, now=clock.now())
+    except Refused as no:
+        if no.status == 404 and no.code == "not_found":
+            raise
+        return _show(request, found, reveal_typed=reason, reveal_error=no.message, status=no.status)
+    return _show(request, found, revealed=revealed)
+
+
+@needs(Role.HANDLER)
+@require_POST
+def share(request: HttpRequest, order_no: str) -> HttpResponse:
+    """A co-unit hands in its share."""
+    actor = actor_of(request)
+    found = by_number(actor, order_no)
+    text = request.POST.get("text", "")
+    try:
+        contribute(order_id=found.id, actor=actor, text=text, now=clock.now())
+    except Refused as no:
+        if no.status not in {409, 422}:
+            raise
+        return _show(request, found, share_typed=text, share_error=no.message, status=no.status)
+    messages.success(request, "协办情况已提交给主办单位。")
+    return redirect("console:order", found.order_no)
+
+
+def _show(
+    request: HttpRequest,
+    found: Order,
+    *,
+    verb: str = "",
+    typed: dict[str, str] | None = None,
+    errors: tuple[FieldError, ...] = (),
+    problem: str = "",
+    revealed: Revealed | None = None,
+    status: int = 200,
+    **more: str,
+) -> HttpResponse:
+    actor, now = actor_of(request), clock.now()
+    forms = moves.forms(moves_open_to(found, actor, now), verb, typed, errors)
+    is_calling = actor.has(Role.OPERATOR) and State(found.state) is State.CALLBACK
+    calling = moves.calling_form(forms, typed if verb in CALLBACK_VERBS else None, errors) if is_calling else None
+    context = {
+        "order": found,
+        "facts": facts_for(found, actor),
+        "timeline": timeline(found, actor),
+        "forms": [form for form in forms if not (calling and form.verb in CALLBACK_VERBS)],
+        "calling": calling,
+        "tries": rulebook(found).policy.callback.tries,
+        "verb_open": verb,
+        "problem": problem,
+        "wrong": [each for form in forms for each in form.errors] if not calling else calling.errors,
+        "may_reveal": may_reveal(found, actor),
+        "revealed": revealed,
+        "shares": list(parts_for(actor).filter(order_id=found.id)),
+        **more,
+    }
+    return render(request, "console/order.html", context, status=status)

@@ -1,0 +1,103 @@
+"""For those who keep it running: the audit trail, and how the interfaces fare."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import django_filters as filters
+from django import forms
+from django.core.paginator import Paginator
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from haochaping.accounts.models import Audit
+from haochaping.console.access import needs
+from haochaping.console.rules import MAY_OPEN, PER_PAGE
+from haochaping.exchange.queries import OPEN_STATES, accepted_counts, balances, health
+from haochaping.exchange.rules import PHASE_NAMES, STATE_NAMES, Phase
+from haochaping.kit import clock
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from django.db.models import QuerySet
+    from django.http import HttpRequest, HttpResponse
+
+ACTIONS = {
+    "login": "登录",
+    "logout": "退出",
+    "change_password": "修改密码",
+    "reveal_identity": "查看评价人身份",
+    "export": "导出",
+}
+CIRCUIT = {
+    "closed": {"kind": "good", "words": "正常"},
+    "trial": {"kind": "warn", "words": "试探恢复"},
+    "open": {"kind": "bad", "words": "暂停重试"},
+}
+
+
+def midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=clock.CHINA)
+
+
+class AuditFilter(filters.FilterSet):  # type: ignore[misc]
+    who = filters.CharFilter(field_name="actor_name", lookup_expr="icontains", label="人员")
+    action = filters.CharFilter(lookup_expr="exact", label="操作")
+    subject = filters.CharFilter(lookup_expr="istartswith", label="对象")
+    since = filters.DateFilter(method="from_day", label="自", widget=forms.DateInput(attrs={"type": "date"}))
+    until = filters.DateFilter(method="to_day", label="至", widget=forms.DateInput(attrs={"type": "date"}))
+
+    class Meta:
+        model = Audit
+        fields: tuple[str, ...] = ()
+
+    def from_day(self, rows: QuerySet[Audit], _name: str, day: date) -> QuerySet[Audit]:
+        return rows.filter(at__gte=midnight(day))
+
+    def to_day(self, rows: QuerySet[Audit], _name: str, day: date) -> QuerySet[Audit]:
+        return rows.filter(at__lt=midnight(day) + timedelta(days=1))
+
+
+@needs(*MAY_OPEN["audit"])
+@require_safe
+def audit(request: HttpRequest) -> HttpResponse:
+    """Who did what, newest first; read only."""
+    found = AuditFilter(request.GET, Audit.objects.order_by("-at", "-id"))
+    page = Paginator(found.qs, PER_PAGE * 2).get_page(request.GET.get("page"))
+    known = Audit.objects.order_by("action").values_list("action", flat=True).distinct()
+    return render(
+        request,
+        "console/audit.html",
+        {
+            "filter": found,
+            "page": page,
+            "lines": [(row, ACTIONS.get(row.action, row.action)) for row in page],
+            "actions": [(action, ACTIONS.get(action, action)) for action in known],
+        },
+    )
+
+
+@needs(*MAY_OPEN["exchange"])
+@require_safe
+def exchange(request: HttpRequest) -> HttpResponse:
+    """How the national platform's interface stands: backlog, last acceptance, last error, circuit, reconciliation."""
+    found = health(clock.now())
+    accepted = accepted_counts()
+    phases = [
+        {
+            "name": PHASE_NAMES[phase],
+            "accepted": accepted[phase.key],
+            "states": [(STATE_NAMES[state], found.backlog_by_phase[phase.key][state]) for state in OPEN_STATES],
+        }
+        for phase in Phase
+    ]
+    context = {
+        "health": found,
+        "circuit": CIRCUIT[found.circuit],
+        "states": [STATE_NAMES[state] for state in OPEN_STATES],
+        "phases": phases,
+        "balances": [(balance, PHASE_NAMES[Phase(balance.phase)]) for balance in balances(limit=12)],
+    }
+    return render(request, "console/exchange.html", context)

@@ -1,0 +1,45 @@
+"""Where everybody lands: what is due now, late, changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_safe
+
+from haochaping.accounts.queries import actor_of
+from haochaping.accounts.rules import Role
+from haochaping.console import queries
+from haochaping.console.access import needs
+from haochaping.console.rules import MAY_OPEN, may_open
+from haochaping.directory.queries import dangling
+from haochaping.exchange.queries import health
+from haochaping.kit import clock
+from haochaping.policy.queries import calendar, rules
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+
+@needs(*MAY_OPEN["workbench"])
+@require_safe
+def workbench(request: HttpRequest) -> HttpResponse:
+    """Those who work on orders see theirs; who only looks goes to the overview, who audits to the trail."""
+    actor, now = actor_of(request), clock.now()
+    if actor.has(*queries.WAITING):
+        return render(request, "console/workbench.html", {"desk": queries.desk(actor, now)})
+    if may_open("overview", actor.roles):
+        return redirect("console:overview")
+    if may_open("audit", actor.roles):
+        return redirect("console:audit")
+    if actor.has(Role.ADMIN):
+        year = clock.day(now).year + 1
+        checks = {
+            "health": health(now),
+            "packs": sum(1 for rule in rules() if rule.valid_to is None),
+            "year": year,
+            "knows_year": calendar().knows(year),
+            "dangling": dangling(),
+        }
+        return render(request, "console/workbench_admin.html", checks)
+    return render(request, "console/workbench_clerk.html")

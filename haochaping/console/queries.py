@@ -1,0 +1,177 @@
+"""What somebody has before them: their place in words, what is due, late and changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from django.db.models import Count, Q
+
+from haochaping.accounts.rules import Role
+from haochaping.directory.queries import snapshot
+from haochaping.kit import clock
+from haochaping.policy.queries import calendar
+from haochaping.rectification.models import Move
+from haochaping.rectification.queries import is_overdue, orders_for
+from haochaping.rectification.rules import STATE_NAMES, State
+from haochaping.rectification.workflow import VERB_NAMES
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from django.db.models import QuerySet
+
+    from haochaping.accounts.rules import Actor
+    from haochaping.rectification.models import Order
+
+S = State
+OPEN = [state for state in State if state.is_open]
+# What each role has to do with an order: the states in which it waits for them, in the order of the page.
+WAITING = {
+    Role.HANDLER: (S.DISPATCHED, S.VERIFYING, S.RECTIFYING),
+    Role.OPERATOR: (S.CALLBACK,),
+    Role.SUPERVISOR: (S.ARBITRATING, S.REVIEWING),
+    Role.CITY: (S.ARBITRATING, S.REVIEWING),
+    Role.REVIEWER: (S.APPEALING,),
+}
+TODO = {
+    S.ARBITRATING: "待裁定责任单位",
+    S.DISPATCHED: "待签收",
+    S.VERIFYING: "待核实",
+    S.RECTIFYING: "待整改",
+    S.REVIEWING: "待审核",
+    S.APPEALING: "待复核申诉",
+    S.CALLBACK: "待回访",
+}
+NEWS = timedelta(days=3)
+SOON = 10  # lines of the list of what is due next
+
+
+def area_name(prefix: str) -> str:
+    """An area prefix in words: 全国, 江苏省, 江苏省南京市."""
+    if not prefix:
+        return "全国"
+    known = snapshot()
+    return "".join(known.region_names(prefix.ljust(12, "0"))) or prefix
+
+
+def scope_words(actor: Actor) -> str:
+    """Where somebody works, in words: organs by name, areas by name, windows by code."""
+    known = snapshot()
+    words = []
+    for scope in actor.scopes:
+        if scope.window:
+            window = known.windows.get(scope.window)
+            words.append(window.name if window else scope.window)
+        elif scope.organ:
+            organ = known.organs.get(scope.organ.strip("/").rpartition("/")[2])
+            words.append(organ.name if organ else scope.organ)
+        elif scope.area:
+            words.append(area_name(scope.area))
+    return "、".join(dict.fromkeys(words))
+
+
+@dataclass(frozen=True)
+class Duty:
+    """A tile of the workbench: how many orders, and where to see them."""
+
+    title: str
+    n: int
+    query: str
+    kind: str = ""  # late | none | ""
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class News:
+    """Somebody else did something with an order that one works on."""
+
+    order_no: str
+    item_name: str
+    words: str
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Desk:
+    """The workbench of somebody who works on orders."""
+
+    duties: list[Duty]
+    next_due: list[Order]
+    news: list[News]
+    title: str
+
+
+def desk(actor: Actor, now: datetime) -> Desk:
+    """What waits for this person, what is late, what changed in the last days: three queries however much there is."""
+    states = list(dict.fromkeys(s for role, mine in WAITING.items() if role in actor.roles for s in mine))
+    orders = orders_for(actor)
+    soon = end_of_next_workday(now)
+    is_mine = Q(state__in=states)
+    overdue = is_overdue(now)
+    asks = Q(state=S.RECTIFYING, extension_asked__isnull=False)
+    counts = orders.aggregate(
+        **{str(state): Count("id", filter=Q(state=state)) for state in states},
+        late=Count("id", filter=overdue),
+        soon=Count("id", filter=is_mine & Q(step_due__gt=now, step_due__lte=soon)),
+        asks=Count("id", filter=asks),
+    )
+    duties = [_duty(TODO[state], counts[str(state)], state=state) for state in states]
+    if actor.has(Role.SUPERVISOR, Role.CITY):
+        duties.append(_duty("延期待批", counts["asks"], extension="true"))
+    if not actor.has(Role.REVIEWER, Role.OPERATOR):
+        duties.append(_duty("一个工作日内到期", counts["soon"], due="soon"))
+    duties.append(_duty("已超期", counts["late"], kind="late", due="late"))
+    waiting = is_mine | asks if actor.has(Role.SUPERVISOR, Role.CITY) else is_mine
+    next_due = list(orders.filter(waiting).order_by("step_due", "order_no")[:SOON])
+    title = "待回访名单" if states == [S.CALLBACK] else "最先到期"
+    return Desk(duties, next_due, news(actor, now), title)
+
+
+def _duty(title: str, n: int, *, kind: str = "", **query: str) -> Duty:
+    return Duty(title, n, urlencode(query), kind if n else "none")
+
+
+def end_of_next_workday(now: datetime) -> datetime:
+    """24:00 in China of the next working day: what falls due before then is urgent."""
+    last = calendar().add_workdays(clock.day(now), 1)
+    start = clock.parse_wire(f"{last} 00:00:00")
+    return start + timedelta(days=1)
+
+
+def news(actor: Actor, now: datetime) -> list[News]:
+    """What others did in the last days with open orders that this person sees. Days only: an exact time may betray a rater."""
+    seen = orders_for(actor)
+    moves = (
+        Move.objects.filter(at__gte=now - NEWS, at__lte=now, order_id__in=seen.values("id"))
+        .exclude(actor_id=actor.id, actor_kind=actor.kind)
+        .exclude(verb__in=("open", "note"))
+        .order_by("-at", "-n")[:8]
+    )
+    found = list(moves)
+    orders = {order.id: order for order in seen.filter(id__in={move.order_id for move in found})}
+    return [
+        News(
+            orders[move.order_id].order_no,
+            orders[move.order_id].item_name,
+            VERB_NAMES.get(move.verb, move.verb)
+            + (f"，转入{STATE_NAMES[State(move.target)]}" if move.source != move.target else ""),
+            move.actor_name,
+            move.at,
+        )
+        for move in found
+        if move.order_id in orders
+    ]
+
+
+def tabs(orders: QuerySet[Order], now: datetime) -> dict[str, int]:
+    """How many of these orders stand in each state, and `all`, `open`, `late` of them."""
+    counted = orders.aggregate(
+        **{str(state): Count("id", filter=Q(state=state)) for state in State},
+        all=Count("id"),
+        late=Count("id", filter=is_overdue(now)),
+    )
+    return counted | {"open": sum(counted[str(state)] for state in OPEN)}

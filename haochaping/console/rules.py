@@ -1,0 +1,87 @@
+"""Who may open which page, how long a session may rest, and how time left is said. Pure."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from haochaping.accounts.rules import Role
+from haochaping.kit import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from haochaping.kit.workdays import Calendar
+
+IDLE = timedelta(minutes=15)  # 等保三级: a session that nobody uses ends
+PER_PAGE = 20
+
+R = Role
+EVERYONE = frozenset(Role)
+MAY_OPEN = {
+    "workbench": EVERYONE,
+    "orders": frozenset({R.SUPERVISOR, R.CITY, R.HANDLER, R.REVIEWER, R.OPERATOR, R.LEADER}),
+    "reveal": frozenset({R.SUPERVISOR, R.CITY, R.HANDLER, R.OPERATOR}),
+    "overview": EVERYONE - {R.ADMIN, R.AUDITOR, R.OPERATOR, R.REVIEWER},
+    "directory": EVERYONE - {R.AUDITOR, R.OBSERVER},
+    "policy": EVERYONE,
+    "exchange": frozenset({R.ADMIN, R.SUPERVISOR}),
+    "audit": frozenset({R.AUDITOR}),
+    "password": EVERYONE,
+}
+
+
+class Entry(NamedTuple):
+    """A line of the navigation."""
+
+    page: str  # key of MAY_OPEN and name of the route
+    title: str
+    group: str
+
+
+NAVIGATION = (
+    Entry("workbench", "工作台", ""),
+    Entry("orders", "差评工单", "业务"),
+    Entry("overview", "综合概览", "分析"),
+    Entry("directory", "事项与窗口", "基础信息"),
+    Entry("policy", "评价规则", "基础信息"),
+    Entry("exchange", "数据接口", "系统管理"),
+    Entry("audit", "审计日志", "系统管理"),
+)
+
+
+def may_open(page: str, roles: Iterable[Role]) -> bool:
+    return not MAY_OPEN[page].isdisjoint(roles)
+
+
+def navigation(roles: Iterable[Role]) -> list[Entry]:
+    """The lines that these roles may open, in order."""
+    held = frozenset(roles)
+    return [entry for entry in NAVIGATION if may_open(entry.page, held)]
+
+
+class Left(NamedTuple):
+    """How much time is left until a limit: words, and how urgent it is (late, soon, calm)."""
+
+    words: str
+    urgency: str
+
+
+def left(due: datetime, now: datetime, calendar: Calendar) -> Left:
+    """Time left in words: 剩2个工作日, 今天到期 (剩5小时), 超期3小时, 超期1天.
+
+    Working days count up to and with the last day on which it is still in time; days late are calendar days after it.
+    """
+    today, last = clock.day(now), clock.day(due - timedelta(microseconds=1))
+    if now >= due:
+        days = (today - last).days
+        hours = int((now - due) / timedelta(hours=1))
+        return Left(f"超期{days}天" if days else f"超期{max(hours, 1)}小时", "late")
+    if last == today:
+        hours = int((due - now) / timedelta(hours=1))
+        return Left(f"今天到期，剩{hours}小时" if hours else "今天到期，剩不足1小时", "soon")
+    days = calendar.workdays_between(today, last)
+    if not days:
+        return Left(f"剩{(last - today).days}天", "soon")
+    return Left(f"剩{days}个工作日", "soon" if days == 1 else "calm")

@@ -1,0 +1,29 @@
+"""The addresses of the console. Every route but the entrance is guarded by `access.needs`."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from haochaping.console.pages import entry, figures, master, orders, system, workbench
+
+app_name = "console"
+urlpatterns = [
+    path("", workbench.workbench, name="workbench"),
+    path("login", entry.login, name="login"),
+    path("logout", entry.logout, name="logout"),
+    path("password", entry.password, name="password"),
+    path("alive", entry.alive, name="alive"),
+    path("orders/", orders.orders, name="orders"),
+    path("orders/export", orders.export, name="orders_export"),
+    path("orders/<str:order_no>/", orders.order, name="order"),
+    path("orders/<str:order_no>/callback", orders.callback, name="order_callback"),
+    path("orders/<str:order_no>/identity", orders.identity, name="order_identity"),
+    path("orders/<str:order_no>/share", orders.share, name="order_share"),
+    path("orders/<str:order_no>/<str:verb>", orders.move, name="order_move"),
+    path("overview/", figures.overview, name="overview"),
+    path("overview/trend", figures.trend, name="overview_trend"),
+    path("directory/", master.directory, name="directory"),
+    path("policy/", master.policy, name="policy"),
+    path("exchange/", system.exchange, name="exchange"),
+    path("audit/", system.audit, name="audit"),
+]
