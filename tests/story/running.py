@@ -109,6 +109,12 @@ class Client:
         self.installation, self.app = installation, (app_id, secret)
         self.http = httpx.Client(base_url=installation.url, timeout=15)
 
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.http.close()
+
     def post(self, target: str, body: Any) -> httpx.Response:
         raw = json.dumps(body).encode()
         return self.http.post(target, content=raw, headers=sign(*self.app, "POST", target, raw, clock.now()))

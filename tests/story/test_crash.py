@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -18,10 +19,22 @@ KILLS = ("web", "postgres", "worker", "web", "postgres", "worker")
 
 
 @pytest.fixture
-def installation(tmp_path):
-    up = Installation(tmp_path / "province")
+def installation(reachable):
+    up = Installation(reachable / "province")
     yield up
     up.stop()
+
+
+def rating(n: int, now: datetime) -> dict[str, Any]:
+    bad = n % 10 == 0
+    return {
+        "projectNo": f"CRASH{n:05}",
+        "serviceNumber": 1,
+        "satisfaction": 1 if bad else 5,
+        "pf": 3,
+        "evalDetail": "115" if bad else "510",
+        "assessTime": clock.to_wire(now - timedelta(minutes=10)),
+    }
 
 
 def test_every_acknowledged_rating_is_there_exactly_once(installation):
@@ -47,27 +60,19 @@ def test_every_acknowledged_rating_is_there_exactly_once(installation):
         }
         for n in range(RATINGS)
     ]
-    answer = Client(installation, *app).post_until_told("/api/v1/services", services)
+    with Client(installation, *app) as client:
+        answer = client.post_until_told("/api/v1/services", services)
     assert {r["status"] for r in answer.json()["results"]} == {"created"}, answer.text
 
     journal: dict[str, list[tuple[int, str]]] = {}
     done = threading.Semaphore(0)
 
     def write(first: int) -> None:
-        client = Client(installation, *app)
-        for n in range(first, RATINGS, WRITERS):
-            bad = n % 10 == 0
-            rating = {
-                "projectNo": f"CRASH{n:05}",
-                "serviceNumber": 1,
-                "satisfaction": 1 if bad else 5,
-                "pf": 3,
-                "evalDetail": "115" if bad else "510",
-                "assessTime": clock.to_wire(now - timedelta(minutes=10)),
-            }
-            told = client.post_until_told("/api/v1/evaluations", rating)
-            journal.setdefault(rating["projectNo"], []).append((told.status_code, told.json().get("receipt", told.text)))
-            done.release()
+        with Client(installation, *app) as client:
+            for n in range(first, RATINGS, WRITERS):
+                told = client.post_until_told("/api/v1/evaluations", rating(n, now))
+                journal.setdefault(f"CRASH{n:05}", []).append((told.status_code, told.json().get("receipt", told.text)))
+                done.release()
 
     writers = [threading.Thread(target=write, args=(first,)) for first in range(WRITERS)]
     for writer in writers:
