@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from django.core.cache import cache
-
 from haochaping.analytics import lake
 from haochaping.analytics.labels import area as area_name
 from haochaping.analytics.labels import label
+from haochaping.analytics.metrics import METRICS
 from haochaping.analytics.queries import Figure, Row, concealed, figures
 from haochaping.analytics.rules import Share, rank
 from haochaping.kit import clock, config
+from haochaping.kit.cells import safe
 from haochaping.kit.errors import Refused
 from haochaping.policy.queries import policy_at
-from haochaping.publication.rules import Mark, axis_start, mark, plain
+from haochaping.publication.rules import Mark, axis_start, mark
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,12 +98,19 @@ def published(month: date, area: str, *, now: datetime) -> Published:
         area and not (len(area) == 4 and area.isascii() and area.isdigit())
     ):
         raise Refused("not_found", 404, "没有这一期的公示数据。")
-    key = f"published {month} {area}"
-    kept: Published | None = cache.get(key)
-    if kept is None:
-        kept = _publish(month, area, offered, now=now)
-        cache.set(key, kept, config.integer("PUBLIC_CACHE", 60))
-    return kept
+    kept = _kept.get((month, area))
+    if kept is None or time.monotonic() >= kept[0]:
+        shown = _publish(month, area, offered, now=now)
+        kept = _kept[month, area] = (time.monotonic() + config.integer("PUBLIC_CACHE", 60), shown)
+    return kept[1]
+
+
+_kept: dict[tuple[date, str], tuple[float, Published]] = {}  # as many as there are months and cities
+
+
+def forget() -> None:
+    """Read everything anew at the next question (tests)."""
+    _kept.clear()
 
 
 def months(*, now: datetime) -> list[date]:
@@ -206,20 +214,16 @@ def _common(prefixes: Sequence[str]) -> str:
 def sheet(shown: Published) -> list[list[str]]:
     """The table of the page as lines of a CSV, head first; hidden numbers stay hidden, and no cell is a formula."""
     head = ["名次", f"{shown.dimension_name}代码", shown.dimension_name]
-    lines = []
+    for metric in (METRICS[key] for key in COLUMNS):
+        head += [metric.name, *([f"{metric.name}分子", f"{metric.name}分母"] if metric.denominator else [])]
+    lines = [[*head, "主动好评率95%区间下限", "主动好评率95%区间上限"]]
     for place in shown.places:
-        line = ["" if place.rank is None else str(place.rank), place.key, plain(place.name)]
+        line = ["" if place.rank is None else str(place.rank), place.key, safe(place.name)]
         for figure in place.cells:
             line += [figure.text, *_parts(figure)]
-        interval = place.row["good_rate"].interval
-        lines.append([*line, *(f"{end:.6f}" for end in interval or ()), *([] if interval else ["", ""])])
-    for figure in shown.places[0].cells if shown.places else ():
-        head += (
-            [figure.name]
-            if figure.metric.denominator is None
-            else [figure.name, f"{figure.name}分子", f"{figure.name}分母"]
-        )
-    return [[*head, "主动好评率95%区间下限", "主动好评率95%区间上限"], *lines]
+        low, high = place.good_rate.interval or (None, None)
+        lines.append([*line, *("" if end is None else f"{end:.6f}" for end in (low, high))])
+    return lines
 
 
 def _parts(figure: Figure) -> list[str]:

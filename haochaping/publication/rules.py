@@ -1,4 +1,4 @@
-"""Where a share stands in a chart, and text that no spreadsheet runs. Pure."""
+"""Where a share stands in a chart. Pure."""
 
 from __future__ import annotations
 
@@ -25,14 +25,9 @@ class Mark(NamedTuple):
 
 def axis_start(lows: Sequence[float]) -> float:
     """The highest round share below every interval. Points may stand on an axis that does not begin at 0; bars may not."""
-    least = min(lows, default=0.0)
+    least = min(lows, default=1.0)
     return next(step for step in STEPS if step <= least)
 
 
 def mark(low: float, share: float, high: float, start: float) -> Mark:
     return Mark(*(floor((value - start) / (1 - start) * 10_000) / 100 for value in (low, share, high)))
-
-
-def plain(text: str) -> str:
-    """A cell of a CSV that no spreadsheet takes for a formula."""
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r", "\n"} else text
