@@ -1,0 +1,1 @@
+"""The made-up province: everything `make demo` shows, sent through the real front door."""

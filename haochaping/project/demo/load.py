@@ -1,0 +1,324 @@
+"""Loading the made-up province, once: `python -m haochaping.project.demo.load PROFILE SCALE` on a migrated database."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from haochaping.kit import clock, config
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from haochaping.project.demo.days import Days
+    from haochaping.project.demo.people import Sender
+    from haochaping.project.demo.plan import Planner, Visit
+    from haochaping.project.demo.province import Province
+
+SEED = 20190903
+FILE = "demo.json"
+SEND_FOR = 8.0  # seconds in which the load itself tells the national platform; the worker goes on with the rest
+BAR = "{desc} {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} {elapsed}"
+
+
+class Marker(msgspec.Struct):
+    """DATA/demo.json, readable by its owner only: which province stands here, how far it is loaded, who may log in."""
+
+    profile: str
+    scale: str
+    until: str  # the moment up to which its days go
+    password: str
+    seed: int = SEED
+    apps: list[dict[str, str]] = []
+    accounts: list[list[str]] = []
+    tally: dict[str, dict[str, int]] = {}
+    is_complete: bool = False
+
+    def save(self) -> None:
+        path = config.data_dir() / FILE
+        draft = path.with_suffix(".new")
+        draft.unlink(missing_ok=True)
+        with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+            file.write(msgspec.json.format(msgspec.json.encode(self)))
+        draft.rename(path)
+
+
+@dataclass
+class Report:
+    """What a load did: nothing if the province stood there already."""
+
+    did: bool
+    seconds: float = 0.0
+    tally: dict[str, dict[str, int]] = field(default_factory=dict)
+
+
+class Progress:
+    """Bars on a terminal, plain lines elsewhere; Chinese and English."""
+
+    def __init__(self) -> None:
+        self.is_terminal = sys.stderr.isatty()
+
+    def say(self, text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    def over(self, things: Sequence[Any], text: str) -> Iterator[Any]:
+        if self.is_terminal:
+            from tqdm import tqdm
+
+            yield from tqdm(things, desc=text, bar_format=BAR, file=sys.stderr)
+            return
+        self.say(f"{text} …")
+        for n, thing in enumerate(things, 1):
+            yield thing
+            if n % max(len(things) // 4, 1) == 0:
+                self.say(f"{text} {n}/{len(things)}")
+
+
+def main(profile: str, scale: str) -> None:
+    """Load with Django set up here; for `hcp demo`, which runs this in a process of its own."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "haochaping.project.settings")
+    os.environ.setdefault("HCP_DB_POOL", "6")
+    import django
+
+    django.setup()
+    report = load(profile, scale, now=clock.now(), progress=Progress())
+    if report.did:
+        counts = " ".join(f"{name}={sum(counted.values())}" for name, counted in report.tally.items())
+        print(f"演示数据已装载 loaded in {report.seconds:.0f} s: {counts}", file=sys.stderr, flush=True)
+
+
+def read_marker(data: Path) -> Marker | None:
+    try:
+        return msgspec.json.decode((data / FILE).read_bytes(), type=Marker)
+    except FileNotFoundError:
+        return None
+    except msgspec.MsgspecError as error:
+        raise config.Misconfigured(f"{data / FILE}: {error}; remove the directory {data} to load anew") from error
+
+
+def load(profile: str, scale: str, now: datetime, progress: Progress) -> Report:
+    """Make the province stand, once: a second call changes nothing, an interrupted one is gone on with.
+
+    `Misconfigured` if another province stands in this installation already.
+    """
+    started = perf_counter()
+    marker = read_marker(config.data_dir())
+    if marker is not None and (marker.profile != profile or (marker.scale != scale and not marker.is_complete)):
+        raise config.Misconfigured(
+            f"{config.data_dir()} holds the demo {marker.profile}/{marker.scale}: choose another DATA, or remove that directory"
+        )
+    if marker is not None and marker.is_complete:
+        return Report(did=False)
+    if marker is None:
+        from haochaping.project.demo.people import new_password
+
+        marker = Marker(profile, scale, now.isoformat(), new_password())
+        marker.save()
+    else:
+        progress.say("上次装载没有完成，接着装载 going on with an interrupted load")
+    loader = Loader(marker, progress)
+    loader.directory()
+    loader.people()
+    loader.days()
+    loader.figures(now)
+    marker.is_complete = True
+    marker.save()
+    return Report(did=True, seconds=perf_counter() - started, tally=marker.tally)
+
+
+class Loader:
+    """The steps of a load. Each can be repeated: what is there already is found by its key."""
+
+    def __init__(self, marker: Marker, progress: Progress) -> None:
+        from haochaping.project.demo.province import PROFILES
+
+        self.marker = marker
+        self.progress = progress
+        self.profile = PROFILES[marker.profile]
+        self.until = datetime.fromisoformat(marker.until)
+
+    def directory(self) -> None:
+        """Policy pack, indicators, regions, and everything the province is made of."""
+        from haochaping.directory import commands, items
+        from haochaping.directory.queries import recheck, snapshot
+        from haochaping.directory.regions import load_regions
+        from haochaping.policy.commands import load_indicators, load_pack
+        from haochaping.project.demo.province import make
+
+        long_ago = self.until - timedelta(days=400)
+        load_pack(self.profile.key, "demo", now=long_ago)
+        load_indicators()
+        load_regions((self.profile.region,))
+        recheck()
+        self.province: Province = make(self.profile, snapshot().regions, self.marker.seed)
+        put = {
+            "organs": commands.put_organs,
+            "halls": commands.put_halls,
+            "windows": commands.put_windows,
+            "clerks": commands.put_clerks,
+            "items": lambda rows: items.put_items(rows, now=long_ago),
+            "guides": items.put_guides,
+            "themes": commands.put_themes,
+        }
+        rows = self.province.rows()
+        for kind in self.progress.over(list(rows), f"{self.profile.title}：机构、窗口、事项 organs, windows, items"):
+            refused = [outcome for outcome in put[kind](rows[kind]) if outcome.errors]
+            if refused:
+                raise RuntimeError(f"{kind}: {refused[0].errors[0].message}")
+            recheck()
+
+    def people(self) -> None:
+        """Accounts and sending systems; passwords and secrets go into the marker."""
+        from haochaping.project.demo import people
+
+        known = [people.Sender(**app) for app in self.marker.apps]
+        self.senders: list[Sender] = people.create_apps(self.province, known, self.until - timedelta(days=200))
+        self.marker.apps = [sender._asdict() for sender in self.senders]
+        self.marker.accounts = [
+            [account.username, account.role.name_zh, account.title, account.to_try]
+            for account in people.accounts(self.province)
+        ]
+        self.marker.save()
+        people.create_people(self.province, self.marker.password, self.until - timedelta(days=200), self.marker.seed)
+        self.cast = people.cast(self.province)
+
+    def days(self) -> None:
+        """Sixty days of services, ratings and work orders, through the front door."""
+        from haochaping.directory.queries import snapshot
+        from haochaping.policy.queries import calendar, policy_at
+        from haochaping.project.demo import scripts
+        from haochaping.project.demo.days import Days
+        from haochaping.project.demo.front import Front
+        from haochaping.project.demo.plan import SCALES
+        from haochaping.project.demo.stories import Stories
+
+        scale, region = SCALES[self.marker.scale], self.profile.region
+        visits = self._planner().visits(scale)
+        bad = [visit for visit in visits if visit.rating and visit.rating.level < 3]
+        today = clock.day(self.until)
+        policy = policy_at(region, today)
+        told = scripts.assign(bad, policy, calendar(region), self.until, self.marker.seed)
+        stories = Stories(bad, told, self.cast)
+        organs = snapshot().organs
+        life = Days(visits, self.senders, {code: (organ.area, organ.path) for code, organ in organs.items()})
+        dates = [today - timedelta(days=back) for back in range(scale.days - 1, -1, -1)]
+        text = f"{scale.days} 天：{len(visits)} 次服务、评价与工单 services, ratings, work orders"
+        with asyncio.Runner() as runner:
+            front = Front()
+            for date in self.progress.over(dates, text):
+                life.live(date, self.until, runner.run, front, stories)
+            runner.run(front.__aexit__())
+        self._settle(life, visits, stories.refused)
+
+    def _planner(self) -> Planner:
+        from haochaping.evaluation.rules import Level
+        from haochaping.policy.queries import calendar, indicators
+        from haochaping.project.demo.plan import Planner
+
+        norms = indicators(self.profile.region, clock.day(self.until))
+        codes = {int(level): [norm.code for norm in norms if norm.level == level] for level in Level}
+        return Planner(self.province, calendar(self.profile.region), codes, self.until, self.marker.seed)
+
+    def _settle(self, life: Days, visits: Sequence[Visit], refused: dict[str, int]) -> None:
+        from haochaping.evaluation.commands import make_lapses
+        from haochaping.rectification.advance import advance
+
+        life.tally.lapses += make_lapses(now=self.until)
+        advance(self.until)
+        self.marker.tally = {
+            "services": dict(life.tally.services),
+            "ratings": dict(life.tally.ratings),
+            "planned": {"services": len(visits), "ratings": sum(v.rating is not None for v in visits)},
+            "lapses": {"made": life.tally.lapses},
+            "moves": {"made": life.tally.moves},
+            "refused": dict(refused),
+        }
+
+    def figures(self, now: datetime) -> None:
+        """Seal, lake, and a first part of what the national platform must hear."""
+        from haochaping.analytics.commands import refresh_lake
+        from haochaping.evaluation.sealing import seal
+
+        self.progress.say("封存与汇总 sealing, figures …")
+        seal(now=now)
+        refresh_lake(now=now)
+        self.progress.say("向国家平台报送（其余由后台继续）telling the national platform (the worker goes on) …")
+        with _platform() as is_there:
+            if is_there:
+                self._send()
+
+    @staticmethod
+    def _send() -> None:
+        from haochaping.exchange.commands import collect, send_due
+
+        while collect(clock.now()):
+            pass
+        end = perf_counter() + SEND_FOR
+        while perf_counter() < end and send_due(clock.now()).claimed:
+            pass
+
+
+@contextmanager
+def _platform() -> Iterator[bool]:
+    """The fake national platform of the checkout, in this process, while there is nothing else to tell; False where it is not."""
+    if config.text("NATIONAL_URL"):
+        yield False
+        return
+    try:
+        from tests.fakes.national import NationalPlatform
+    except ImportError:
+        yield False
+        return
+    from haochaping.exchange.target import store_access
+
+    with NationalPlatform(config.data_dir() / "national") as platform:
+        store_access(platform.url, platform.app_mark, platform.app_word, platform.public_key)
+        yield True
+
+
+def national_command(data_dir: Path) -> tuple[list[str], dict[str, str]]:
+    """How to start the fake national platform of this installation; it writes itself down where the worker looks."""
+    return [sys.executable, "-m", "haochaping.project.demo.national"], {"HCP_DATA": str(data_dir)}
+
+
+def accounts_text(data_dir: Path, base_url: str) -> str:
+    """Who can log in where, and what to try; printed after READY."""
+    marker = read_marker(data_dir)
+    if marker is None:
+        return ""
+    base = base_url.rstrip("/")
+    lines = [
+        f"登录 login  {base}/console/    密码 password  {marker.password}",
+        f"公众 public {base}/public/     查询进度 progress {base}/r/     接口 API {base}/api/v1/docs",
+        "",
+    ]
+    lines += _table([("用户名 user", "角色 role", "单位 scope", "可以试试 try"), *map(tuple, marker.accounts)])
+    lines.append(f"应用密钥 app secrets: {data_dir / FILE}")
+    return "\n".join(lines)
+
+
+def _table(rows: Iterable[tuple[str, ...]]) -> list[str]:
+    """Columns that align on a terminal, where a Chinese character is two places wide."""
+    rows = list(rows)
+    widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+def _width(text: str) -> int:
+    return sum(1 + (character > "\u2e7f") for character in text)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:3])

@@ -1,0 +1,157 @@
+"""Who works in the made-up province: the demo accounts of contract §4, those who rectify in each area, and the sending systems."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING, NamedTuple
+
+from haochaping.accounts import commands
+from haochaping.accounts.models import App, Person
+from haochaping.accounts.rules import Actor, Role, Scope, area_prefix
+from haochaping.directory.queries import snapshot
+from haochaping.project.demo.province import person_name
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from haochaping.project.demo.province import Organ, Province
+
+_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that is mistaken for something else
+
+
+class Account(NamedTuple):
+    """A demo account, and what one should try with it."""
+
+    username: str
+    role: Role
+    scope: Scope
+    title: str
+    to_try: str
+
+
+class Sender(NamedTuple):
+    """A business system that sends: its own part of the province, and its secret."""
+
+    name: str
+    area: str  # prefix
+    organ: str  # path prefix
+    app_id: str
+    secret: str
+
+    def sends_for(self, area_path: str, organ_path: str) -> bool:
+        return area_path.startswith(self.area) and organ_path.startswith(self.organ)
+
+
+@dataclass(frozen=True)
+class Cast:
+    """Who can act: by username."""
+
+    actors: dict[str, Actor]
+    handlers: tuple[str, ...]  # usernames of those who rectify, the nearest scope first
+
+    def handler_of(self, area_path: str, organ_path: str) -> Actor:
+        """Whoever rectifies for that organ: the one with the narrowest scope that holds it."""
+        for username in self.handlers:
+            actor = self.actors[username]
+            if any(area_path.startswith(s.area) and organ_path.startswith(s.organ) for s in actor.scopes):
+                return actor
+        raise LookupError(f"nobody rectifies for {organ_path} in {area_path}")
+
+    def supervisor_of(self, area_path: str) -> Actor:
+        """The city's own office where it has an account, else the province's."""
+        city = self.actors["city"]
+        return city if area_path.startswith(city.scopes[0].area) else self.actors["supervisor"]
+
+
+def new_password() -> str:
+    return "-".join("".join(secrets.choice(_LETTERS) for _ in range(4)) for _ in range(3))
+
+
+def app_areas(province: Province) -> list[str]:
+    """Prefixes of the areas that have a platform of their own."""
+    profile = province.profile
+    found = {
+        area_prefix(area)[: {2: 4, 3: 6}[profile.app_level]]
+        for area in province.in_area
+        if area_prefix(area).startswith(profile.region) and len(area_prefix(area)) >= {2: 4, 3: 6}[profile.app_level]
+    }
+    return sorted(found)
+
+
+def accounts(province: Province) -> list[Account]:
+    """The accounts of contract §4 for this province, and two that the story of an objection needs."""
+    region = province.profile.region
+    city = app_areas(province)[0]
+    organ = department(province, city)
+    window = next(w for w in province.windows if w.organ == organ.code)
+    place = snapshot().regions[city.ljust(12, "0")].name
+    everything = Scope(area=region)
+    return [
+        Account("admin", Role.ADMIN, Scope(), "系统管理员", "人员、应用与规则"),
+        Account("audit", Role.AUDITOR, Scope(), "安全审计员", "审计日志，封存与校验"),
+        Account("leader", Role.LEADER, everything, "领导", "总览：主动评价率、差评率、整改率"),
+        Account("supervisor", Role.SUPERVISOR, everything, "省级督办", "超期工单，审核，批准延期，裁定"),
+        Account("city", Role.CITY, Scope(area=city), f"{place}政务办", "只见本地工单，审核与裁定"),
+        Account("rectifier", Role.HANDLER, Scope(city, organ_path(organ)), organ.name, "签收、核实、整改、申诉"),
+        Account("reviewer", Role.REVIEWER, everything, "申诉复核（司法行政部门）", "裁决申诉"),
+        Account("reviewer2", Role.REVIEWER, everything, "申诉复核（第二人）", "复核评价人的异议"),
+        Account("clerk", Role.CLERK, Scope(city, organ_path(organ), window.code), window.name, "本窗口汇总"),
+        Account("operator", Role.OPERATOR, everything, "12345话务员", "回访，登记结果"),
+        Account("analyst", Role.ANALYST, everything, "分析员", "指标与排名"),
+        Account("observer", Role.OBSERVER, everything, "观察员（人大、政协、媒体）", "只读总览"),
+    ]
+
+
+def department(province: Province, city: str) -> Organ:
+    """The department whose people log in as `rectifier` and `clerk`: the labour office of the first area, or what is like it."""
+    organs = province.in_area[city.ljust(12, "0")]
+    with_windows = {window.organ for window in province.windows}
+    usual = [organ for organ in organs if organ.code in with_windows and organ.kind in {"labour", "police"}]
+    return max(usual or [o for o in organs if o.code in with_windows], key=lambda organ: organ.kind == "labour")
+
+
+def organ_path(organ: Organ) -> str:
+    return snapshot().organs[organ.code].path
+
+
+def create_people(province: Province, password: str, now: datetime, seed: int) -> None:
+    """Every account, and one who rectifies for each area that has a platform; repeatable."""
+    random = Random(f"people {province.profile.key} {seed}")  # noqa: S311
+    for account in accounts(province):
+        commands.create_person(
+            account.username, person_name(random), password, [(account.role, account.scope)], now=now
+        )
+    for area in [*app_areas(province), province.profile.region]:
+        commands.create_person(
+            f"rectifier-{area}", person_name(random), password, [(Role.HANDLER, Scope(area=area))], now=now
+        )
+
+
+def cast(province: Province) -> Cast:
+    """The people as they act, from what is stored."""
+    people = {person.username: person.actor() for person in Person.objects.filter(is_active=True)}
+    handlers = [name for name in people if name.startswith("rectifier-")]
+    handlers.sort(key=lambda name: -len(people[name].scopes[0].area))
+    return Cast(people, ("rectifier", *handlers))
+
+
+def create_apps(province: Province, known: list[Sender], now: datetime) -> list[Sender]:
+    """A platform for each area and the labour department's own system; those in `known` are kept."""
+    wanted = []
+    office = {o.area: o for o in province.organs.values() if o.kind == "government"}
+    for area in app_areas(province):
+        code = area.ljust(12, "0")
+        wanted.append((f"{snapshot().regions[code].name}一体化政务服务平台", area, "", office[code].code))
+    top = next(o for o in province.organs.values() if o.kind == "labour" and not o.parent)
+    wanted.append(("人社业务系统", province.profile.region, organ_path(top), top.code))
+    region = province.profile.region
+    wanted.append((f"{province.profile.title}政务服务总门户", region, "", office[region.ljust(12, "0")].code))
+    live = set(App.objects.values_list("app_id", flat=True))
+    kept = {sender.name: sender for sender in known if sender.app_id in live}
+    for name, area, path, code in wanted:
+        if name not in kept:
+            app_id, secret = commands.create_app(name, organ_code=code, organ_path=path, area=area, now=now)
+            kept[name] = Sender(name, area, path, app_id, secret)
+    return list(kept.values())
