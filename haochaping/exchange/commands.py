@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 LIMIT = 400  # records a run: what `parallel` envelopes of `batch` carry within one lease
 PAGE = 1000  # keys a page of the far side's list
+ATTEMPTS_KEPT = timedelta(days=90)
 LATEST_ANSWER = timedelta(
     days=4
 )  # how much later than the far side we may learn of an acceptance: give_up_hours and a day
@@ -213,10 +214,11 @@ def reconcile(now: datetime, since: datetime | None = None) -> list[Balance]:
     """对账: compare what we hold as accepted since the last time with the far side's own list; one balance a phase.
 
     What it lacks is sent again (which is harmless). What it has and we do not hold as accepted is counted: unconfirmed if
-    we are still sending it, foreign if we know nothing of it. Raises `NoAnswer` if the list cannot be had.
+    we are still sending it, foreign if we know nothing of it. Empty where the target offers no list; raises `NoAnswer`
+    if it cannot be had now.
     """
     target, way = national(), access()
-    if way is None:
+    if way is None or not target.endpoints.list:
         return []
     last = Balance.objects.filter(target=target.name).order_by("-at").values_list("at", flat=True).first()
     since = since or last or datetime(2019, 1, 1, tzinfo=UTC)
@@ -258,6 +260,11 @@ def _states(target: Target, phase: Phase, event_ids: set[UUID]) -> dict[UUID, se
     for event_id, state in rows.values_list("event_id", "state"):
         known.setdefault(event_id, set()).add(state)
     return known
+
+
+def forget_attempts(now: datetime) -> int:
+    """Drop the log of envelopes older than ninety days; deliveries and balances stay. How many lines."""
+    return Attempt.objects.filter(at__lt=now - ATTEMPTS_KEPT).delete()[0]
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from time import monotonic
 
 from django.db import close_old_connections
 from procrastinate.contrib.django import app
 
 from haochaping.exchange import commands
+from haochaping.exchange.envelope import NoAnswer
 from haochaping.kit import clock
 
+log = logging.getLogger(__name__)
 LONGEST = 50.0  # seconds; the next minute's job goes on
 
 
@@ -29,4 +32,9 @@ def upload(timestamp: int) -> None:  # noqa: ARG001
 @app.task(queue="exchange", queueing_lock="exchange.reconcile", pass_context=False)
 def reconcile(timestamp: int) -> None:  # noqa: ARG001
     close_old_connections()
-    commands.reconcile(clock.now())
+    now = clock.now()
+    commands.forget_attempts(now)
+    try:
+        commands.reconcile(now)
+    except NoAnswer as no:  # the next run compares from the last balance on
+        log.warning("reconciliation had no answer: %s", no.code)

@@ -112,8 +112,9 @@ def _opened(row: Applicant | Evaluator | None) -> dict[str, str]:
 
 
 def _text(fields: Mapping[str, Any]) -> Record:
-    """Only what is known, as text."""
-    return {name: str(value) for name, value in fields.items() if value not in (None, "")}
+    """Only what is known, as text without blanks around it."""
+    told = {name: str(value).strip() for name, value in fields.items() if value is not None}
+    return {name: value for name, value in told.items() if value}
 
 
 def _time(moment: datetime | None) -> str | None:

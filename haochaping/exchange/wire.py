@@ -29,7 +29,7 @@ class Wire:
     def __init__(self, access: Access, sending: Sending) -> None:
         self._access = access
         self._total = sending.total_seconds
-        self._runner = asyncio.Runner()
+        self._loop = asyncio.new_event_loop()
         self._client = httpx.AsyncClient(
             timeout=httpx.Timeout(sending.total_seconds, connect=sending.connect_seconds),
             limits=httpx.Limits(max_connections=sending.parallel),
@@ -44,8 +44,9 @@ class Wire:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._runner.run(self._client.aclose())
-        self._runner.close()
+        self._loop.run_until_complete(self._client.aclose())
+        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        self._loop.close()  # does not wait for a name server that a timed-out call still asks; asyncio.Runner would
 
     def post(self, endpoint: str, form: dict[str, str]) -> Reply:
         """One call; `NoAnswer` if none came in time."""
@@ -56,7 +57,7 @@ class Wire:
 
     def post_all(self, calls: Sequence[tuple[str, dict[str, str]]]) -> list[Reply | NoAnswer]:
         """All calls at once; what came of each, in order. None takes longer than the target's `total_seconds`."""
-        return self._runner.run(self._post_all(calls))
+        return self._loop.run_until_complete(self._post_all(calls))
 
     async def _post_all(self, calls: Sequence[tuple[str, dict[str, str]]]) -> list[Reply | NoAnswer]:
         return list(await asyncio.gather(*(self._post(endpoint, form) for endpoint, form in calls)))

@@ -4,78 +4,100 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Circuit',
+            name="Circuit",
             fields=[
-                ('target', models.CharField(max_length=16, primary_key=True, serialize=False)),
-                ('failures', models.IntegerField(default=0)),
-                ('open_until', models.DateTimeField(null=True)),
-                ('opened_at', models.DateTimeField(null=True)),
+                ("target", models.CharField(max_length=16, primary_key=True, serialize=False)),
+                ("failures", models.IntegerField(default=0)),
+                ("open_until", models.DateTimeField(null=True)),
+                ("opened_at", models.DateTimeField(null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Attempt',
+            name="Attempt",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('target', models.CharField(max_length=16)),
-                ('phase', models.SmallIntegerField()),
-                ('at', models.DateTimeField()),
-                ('records', models.IntegerField()),
-                ('accepted', models.IntegerField()),
-                ('code', models.CharField(blank=True, default='', max_length=40)),
-                ('text', models.CharField(blank=True, default='', max_length=300)),
-                ('took_ms', models.IntegerField()),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("target", models.CharField(max_length=16)),
+                ("phase", models.SmallIntegerField()),
+                ("at", models.DateTimeField()),
+                ("records", models.IntegerField()),
+                ("accepted", models.IntegerField()),
+                ("code", models.CharField(blank=True, default="", max_length=40)),
+                ("text", models.CharField(blank=True, default="", max_length=300)),
+                ("took_ms", models.IntegerField()),
             ],
             options={
-                'indexes': [models.Index(fields=['target', '-at'], name='attempt_by_time')],
+                "indexes": [models.Index(fields=["target", "-at"], name="attempt_by_time")],
             },
         ),
         migrations.CreateModel(
-            name='Balance',
+            name="Balance",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('target', models.CharField(max_length=16)),
-                ('phase', models.SmallIntegerField()),
-                ('at', models.DateTimeField()),
-                ('since', models.DateTimeField()),
-                ('ours', models.IntegerField(verbose_name='我方已接收')),
-                ('theirs', models.IntegerField(verbose_name='对方已接收')),
-                ('missing', models.IntegerField(verbose_name='对方缺少')),
-                ('unconfirmed', models.IntegerField(verbose_name='我方未确认')),
-                ('foreign', models.IntegerField(verbose_name='对方多出')),
-                ('doubled', models.IntegerField(verbose_name='对方重复')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("target", models.CharField(max_length=16)),
+                ("phase", models.SmallIntegerField()),
+                ("at", models.DateTimeField()),
+                ("since", models.DateTimeField()),
+                ("ours", models.IntegerField(verbose_name="我方已接收")),
+                ("theirs", models.IntegerField(verbose_name="对方已接收")),
+                ("missing", models.IntegerField(verbose_name="对方缺少")),
+                ("unconfirmed", models.IntegerField(verbose_name="我方未确认")),
+                ("foreign", models.IntegerField(verbose_name="对方多出")),
+                ("doubled", models.IntegerField(verbose_name="对方重复")),
             ],
             options={
-                'indexes': [models.Index(fields=['target', '-at'], name='balance_by_time')],
+                "indexes": [models.Index(fields=["target", "-at"], name="balance_by_time")],
             },
         ),
         migrations.CreateModel(
-            name='Delivery',
+            name="Delivery",
             fields=[
-                ('pk', models.CompositePrimaryKey('event_id', 'target', 'phase', 'version', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('event_id', models.UUIDField()),
-                ('target', models.CharField(max_length=16, verbose_name='对接平台')),
-                ('phase', models.SmallIntegerField(verbose_name='阶段')),
-                ('version', models.SmallIntegerField(verbose_name='版本')),
-                ('digest', models.BinaryField()),
-                ('state', models.CharField(max_length=12, verbose_name='状态')),
-                ('attempts', models.IntegerField(default=0, verbose_name='次数')),
-                ('first_tried_at', models.DateTimeField(null=True, verbose_name='首次上报')),
-                ('next_at', models.DateTimeField(verbose_name='下次上报')),
-                ('accepted_at', models.DateTimeField(null=True, verbose_name='接收时间')),
-                ('error_code', models.CharField(blank=True, default='', max_length=40, verbose_name='错误代码')),
-                ('error_text', models.CharField(blank=True, default='', max_length=300, verbose_name='错误说明')),
-                ('created_at', models.DateTimeField(verbose_name='建立时间')),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "event_id",
+                        "target",
+                        "phase",
+                        "version",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("event_id", models.UUIDField()),
+                ("target", models.CharField(max_length=16, verbose_name="对接平台")),
+                ("phase", models.SmallIntegerField(verbose_name="阶段")),
+                ("version", models.SmallIntegerField(verbose_name="版本")),
+                ("digest", models.BinaryField()),
+                ("state", models.CharField(max_length=12, verbose_name="状态")),
+                ("attempts", models.IntegerField(default=0, verbose_name="次数")),
+                ("first_tried_at", models.DateTimeField(null=True, verbose_name="首次上报")),
+                ("next_at", models.DateTimeField(verbose_name="下次上报")),
+                ("accepted_at", models.DateTimeField(null=True, verbose_name="接收时间")),
+                ("error_code", models.CharField(blank=True, default="", max_length=40, verbose_name="错误代码")),
+                ("error_text", models.CharField(blank=True, default="", max_length=300, verbose_name="错误说明")),
+                ("created_at", models.DateTimeField(verbose_name="建立时间")),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('state__in', ['waiting', 'sent'])), fields=['target', 'next_at'], name='delivery_due'), models.Index(condition=models.Q(('state__in', ['failed', 'quarantined'])), fields=['target', 'state'], name='delivery_stuck'), models.Index(fields=['target', 'accepted_at'], name='delivery_accepted')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state__in", ["waiting", "sent"])),
+                        fields=["target", "next_at"],
+                        name="delivery_due",
+                    ),
+                    models.Index(
+                        condition=models.Q(("state__in", ["failed", "quarantined"])),
+                        fields=["target", "state"],
+                        name="delivery_stuck",
+                    ),
+                    models.Index(fields=["target", "accepted_at"], name="delivery_accepted"),
+                ],
             },
         ),
     ]
