@@ -108,8 +108,12 @@ class Fields:
         if text.startswith("["):
             try:
                 found = json.loads(text)
-            except ValueError:
+                json.dumps(found, ensure_ascii=False).encode()  # no half of a surrogate pair
+            except (ValueError, RecursionError):
                 self.refuse(name, "not_json", f"{name} 不是完整的 JSON 数组。")
+                return []
+            if "\\u0000" in text:
+                self.refuse(name, "not_text", f"{name} 含有空字符，请去除。")
                 return []
         else:
             found = list(rules.split_list(text))

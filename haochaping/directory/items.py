@@ -63,17 +63,19 @@ def _read_item(f: Fields, organs: _Organs) -> Key:
     f.text("taskName", 500, "name", required=True)
     area = f.area("areaCode", "area")
     organ = ""
+    odd: tuple[str, ...] = ()
     for column in ("orgcode", "deptCode"):
         bare, warnings = rules.read_organ_code(f.text(column, 64))
-        f.warn(*warnings)
         organ = organ or organs.find(bare, area, "")
+        odd = warnings if f.row.get(column) else odd  # what the department itself wrote is what is odd
+    f.warn(*odd)
     name = f.text("deptName", 200) or f.text("orgName", 200)
     organ = organ or organs.find("", area, name)
     if organ:
         f.values["organ"] = organ
         f.values.setdefault("area", code.area or organs.codes[organ])
         if code.organ and code.organ != organ and len(code.organ) == 18:
-            f.warn(f"事项编码中的主体 {code.organ} 与部门 {organ} 不同")
+            f.warn(f"事项编码主体与部门不同：{code.organ} 与 {organ}")
     else:
         column = "orgcode" if f.row.get("orgcode") else "deptCode"
         what = f.row.get(column) or name

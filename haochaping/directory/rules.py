@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+K = TypeVar("K")
 ITEM_TYPES = {  # GB/T 39046-2020, table A.1
     "00": "行政权力事项",
     "01": "行政许可",
@@ -69,14 +70,14 @@ def is_uscc(code: str) -> bool:
     return len(code) == 18 and uscc_check(code) == code[17]
 
 
-def uscc_warnings(code: str) -> tuple[str, ...]:
-    """What is odd about an 18-character code, as sentences."""
+def uscc_warnings(code: str, what: str) -> tuple[str, ...]:
+    """What is odd about an 18-character code that stands as `what`, as sentences."""
     if is_uscc(code):
         return ()
     if is_uscc(code.upper()):
-        return (f"校验位不符：{code} 含小写字母，改为大写后相符",)
+        return (f"{what}校验位不符：{code} 含小写字母，改为大写后相符",)
     wanted = uscc_check(code.upper())
-    return (f"校验位不符：{code}" + (f" 末位应为 {wanted}" if wanted else " 含有不应出现的字符"),)
+    return (f"{what}校验位不符：{code}" + (f" 末位应为 {wanted}" if wanted else " 含有不应出现的字符"),)
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,9 @@ def read_task_code(code: str, handle_item: str = "") -> TaskCode:
         return _national(national, code, handle_item)
     if dashed := _DASHED.fullmatch(code):
         organ = dashed["organ"]
-        warnings = uscc_warnings(organ) if len(organ) == 18 else (f"事项编码中的主体代码长度{len(organ)}：{organ}",)
+        warnings = (
+            uscc_warnings(organ, "事项编码主体") if len(organ) == 18 else (f"事项编码主体长度{len(organ)}：{organ}",)
+        )
         return TaskCode(
             code,
             handle_item,
@@ -118,7 +121,7 @@ def read_task_code(code: str, handle_item: str = "") -> TaskCode:
 
 
 def _national(parts: re.Match[str], code: str, handle_item: str) -> TaskCode:
-    warnings = list(uscc_warnings(parts["organ"]))
+    warnings = list(uscc_warnings(parts["organ"], "事项编码主体"))
     if code != code.upper():
         warnings.append("事项编码含小写字母，已改为大写")
     if parts["level"] not in EXERCISE_LEVELS:
@@ -172,7 +175,7 @@ def read_organ_code(code: str) -> tuple[str, tuple[str, ...]]:
     bare = (tail if len(head) == 12 and head.isdigit() else head) if head else text
     if not bare or is_uscc(bare):
         return bare, ()
-    return bare.upper(), uscc_warnings(bare) if len(bare) == 18 else (f"部门代码长度{len(text)}：{text}",)
+    return bare.upper(), uscc_warnings(bare, "部门代码") if len(bare) == 18 else (f"部门代码长度{len(text)}：{text}",)
 
 
 def kinship(code: str, uscc: str) -> str:
@@ -199,21 +202,29 @@ class SettledOrgan:
     ground: str
 
 
-def settle_organ(own: Mapping[str, int], in_items: Mapping[str, int]) -> SettledOrgan | None:
-    """Which social credit code a department has, given how often each code stands in its rows and in its item codes.
+def settle_organs(
+    departments: Mapping[K, tuple[Mapping[str, int], Mapping[str, int]]], taken: Iterable[str] = ()
+) -> dict[K, SettledOrgan]:
+    """Which social credit code each department has, given how often each code stands in its rows and in its item codes.
 
     Best: it is written there and right; next: an item code holds it and what is written is part of it; else what most
-    item codes say. None if nothing of eighteen characters is there.
+    item codes say. The best grounded goes first, and no code goes to two. Who is left without one is not in the answer.
     """
-    written = {read_organ_code(code)[0]: n for code, n in own.items()}
-    weights = {code: n for code, n in (*in_items.items(), *written.items()) if len(code) == 18}
-    best: tuple[tuple[int, bool, int, str], str] | None = None
-    for code, n in weights.items():
-        kin = max((kinship(w, code) for w in written), key=_KIN.index, default="")
-        rank = (_KIN.index(kin), is_uscc(code), n, code)
-        if best is None or rank > best[0]:
-            best = rank, _GROUNDS[kin]
-    return SettledOrgan(best[0][3], best[1]) if best else None
+    claims = []
+    for department, (own, in_items) in departments.items():
+        written = {read_organ_code(code)[0]: n for code, n in own.items()}
+        for code, n in {**in_items, **written}.items():
+            if len(code) == 18:
+                kin = max((kinship(w, code) for w in written), key=_KIN.index, default="")
+                claims.append(((_KIN.index(kin), is_uscc(code), n, code), department, kin))
+    claims.sort(key=lambda claim: claim[0], reverse=True)
+    found: dict[K, SettledOrgan] = {}
+    gone = set(taken)
+    for (_, _, _, code), department, kin in claims:
+        if department not in found and code not in gone:
+            found[department] = SettledOrgan(code, _GROUNDS[kin])
+            gone.add(code)
+    return {department: found[department] for department in departments if department in found}
 
 
 _KIN = ("", "shortened", "organisation", "same")
@@ -228,11 +239,3 @@ _GROUNDS = {
 def split_list(text: str) -> list[str]:
     """`a, b；c` or one entry a line as a list without blanks."""
     return [part.strip() for part in re.split(r"[,，;；、|\n]", text) if part.strip()]
-
-
-def repeated(names: Iterable[tuple[int, tuple[str, str]]]) -> dict[tuple[str, str], list[int]]:
-    """`(organ, name)` pairs that stand on more than one line, with their lines."""
-    seen: dict[tuple[str, str], list[int]] = {}
-    for line, key in names:
-        seen.setdefault(key, []).append(line)
-    return {key: lines for key, lines in seen.items() if len(lines) > 1}

@@ -73,9 +73,9 @@ def test_self_made_and_out_of_range_codes_are_named() -> None:
     [
         ("11511301008778183N", "11511301008778183N", ""),
         ("370900000000_11370800MB28559184", "11370800MB28559184", ""),
-        ("11511301452259996u", "11511301452259996U", "校验位不符：11511301452259996u 含小写字母，改为大写后相符"),
-        ("11511301008778183P", "11511301008778183P", "校验位不符：11511301008778183P 末位应为 N"),
-        ("11511301008778I83N", "11511301008778I83N", "校验位不符：11511301008778I83N 含有不应出现的字符"),
+        ("11511301452259996u", "11511301452259996U", "部门代码校验位不符：11511301452259996u 含小写字母，改为大写后相符"),
+        ("11511301008778183P", "11511301008778183P", "部门代码校验位不符：11511301008778183P 末位应为 N"),
+        ("11511301008778I83N", "11511301008778I83N", "部门代码校验位不符：11511301008778I83N 含有不应出现的字符"),
         ("083372204", "083372204", "部门代码长度9：083372204"),
         ("00877868-5", "00877868-5", "部门代码长度10：00877868-5"),
         ("1151130108778239R_5143", "1151130108778239R", "部门代码长度22：1151130108778239R_5143"),
@@ -93,7 +93,7 @@ def test_the_county_holds_the_dirt_its_description_says(shared_data: Path) -> No
     warnings = Counter(w.split("：")[0] for row in rows for w in rules.read_organ_code(row["deptCode"])[1])
     assert warnings == {
         "部门代码长度10": 424, "部门代码长度9": 182, "部门代码长度17": 150, "部门代码长度19": 71, "部门代码长度22": 38,
-        "校验位不符": 13, "部门代码长度5": 6,
+        "部门代码校验位不符": 13, "部门代码长度5": 6,
     }  # fmt: skip
     assert sum(bool(rules.read_type(row["taskType"])[1]) for row in rows) == 536 + 50 + 9 + 8 + 2
 
@@ -111,11 +111,19 @@ def test_the_county_holds_the_dirt_its_description_says(shared_data: Path) -> No
 def test_a_department_gets_the_code_with_the_best_ground(
     written: dict[str, int], in_items: dict[str, int], code: str, ground: str
 ) -> None:
-    settled = rules.settle_organ(written, in_items)
-    assert settled is not None
+    settled = rules.settle_organs({"局": (written, in_items)})["局"]
     assert settled.code == code
     assert ground in settled.ground
-    assert rules.settle_organ({"11736": 1}, {"22": 1}) is None
+
+
+def test_no_code_goes_to_two_departments_and_the_better_grounded_keeps_it() -> None:
+    code, other = "11511301008778183N", "115113010833722043"
+    departments = {
+        "甲": ({"1": 9}, {code: 9, other: 1}),
+        "乙": ({code: 1}, {code: 1}),
+        "丙": ({"11736": 1}, {"22": 1}),
+    }
+    assert {k: v.code for k, v in rules.settle_organs(departments).items()} == {"甲": other, "乙": code}
 
 
 def test_area_codes_are_filled_up_to_twelve_digits() -> None:
