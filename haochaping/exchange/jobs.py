@@ -13,7 +13,7 @@ from haochaping.exchange.envelope import NoAnswer
 from haochaping.kit import clock
 
 log = logging.getLogger(__name__)
-LONGEST = 50.0  # seconds; the next minute's job goes on
+LONGEST = 25.0  # seconds: a stopping worker waits for it, and other work wants its turn; the next minute goes on
 
 
 @app.periodic(cron="* * * * *")
