@@ -191,7 +191,7 @@ class _Ledger:
             first = self._lines.setdefault(hash(result.key), line)
             if first != line:
                 warnings.append(f"编号重复：与第 {first} 行相同")
-        report.warnings.update(warning.partition("：")[0].partition(" ")[0] for warning in warnings)
+        report.warnings.update(warning.partition("：")[0] for warning in warnings)
         errors = "；".join(f"{e.field}: {e.message}" if e.field else e.message for e in result.errors)
         row = [str(line), result.status, result.key, wire.get("orgcode", ""), "；".join(warnings), errors]
         self._writer.writerow([sheets.guarded(text) for text in row])

@@ -197,7 +197,7 @@ def _need(f: Fields, known: Known, name: str, model: type[models.Model], code: s
 
 def _look_for(f: Fields, known: Known, name: str, model: type[models.Model], code: str) -> None:
     if code and not known.has(model, code):
-        f.warn(f"{name} {code} 不在区划表内")
+        f.warn(f"{name} 不在区划表内：{code}")
 
 
 def _put(

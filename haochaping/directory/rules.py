@@ -117,7 +117,7 @@ def read_task_code(code: str, handle_item: str = "") -> TaskCode:
             area=dashed["area"] or "",
             warnings=warnings if dashed["area"] else (*warnings, "事项编码缺少区划段"),
         )
-    return TaskCode(code, handle_item, warnings=(f"事项编码不是 31 或 33 位（{len(code)} 位）",))
+    return TaskCode(code, handle_item, warnings=(f"事项编码不是 31 或 33 位：{len(code)} 位",))
 
 
 def _national(parts: re.Match[str], code: str, handle_item: str) -> TaskCode:
@@ -125,12 +125,12 @@ def _national(parts: re.Match[str], code: str, handle_item: str) -> TaskCode:
     if code != code.upper():
         warnings.append("事项编码含小写字母，已改为大写")
     if parts["level"] not in EXERCISE_LEVELS:
-        warnings.append(f"行使层级代码 {parts['level']} 不在 1 至 7 之内")
+        warnings.append(f"行使层级代码不在 1 至 7 之内：{parts['level']}")
     if "00000000" in parts["basic"]:
         warnings.append("自建编码（含 00000000），不向国家平台上报")
     task_code = parts["organ"] + parts["level"] + parts["basic"]
     if parts["handle"]:
-        warnings += [f"业务办理项编码 {handle_item} 与事项编码不一致"] if handle_item not in {"", code} else []
+        warnings += [f"业务办理项编码与事项编码不一致：{handle_item}"] if handle_item not in {"", code} else []
         handle_item = handle_item or task_code + parts["handle"]
     return TaskCode(
         task_code,
@@ -154,7 +154,7 @@ def read_type(code: str) -> tuple[str, tuple[str, ...]]:
     if len(code) == 1 and code.isdigit():
         return "0" + code, (f"类型代码缺前导零：{code} 改为 0{code}",)
     if len(code) == 2 and code.isdigit() and code not in ITEM_TYPES and code < "11":
-        return code, (f"类型代码 {code} 不在 GB/T 39046 表 A.1 内",)
+        return code, (f"类型代码不在 GB/T 39046 表 A.1 内：{code}",)
     return code, ()
 
 

@@ -54,7 +54,7 @@ def test_all_codes_of_the_county_are_read(shared_data: Path) -> None:
 
 
 def test_a_code_of_another_length_is_warned_about_not_refused() -> None:
-    assert rules.read_task_code("XYZ-1").warnings == ("事项编码不是 31 或 33 位（5 位）",)
+    assert rules.read_task_code("XYZ-1").warnings == ("事项编码不是 31 或 33 位：5 位",)
 
 
 def test_a_33_beside_another_33_is_warned_about() -> None:
@@ -65,7 +65,7 @@ def test_a_33_beside_another_33_is_warned_about() -> None:
 
 def test_self_made_and_out_of_range_codes_are_named() -> None:
     warnings = rules.read_task_code("11370800MB28559184" + "9" + "370100000000").warnings
-    assert warnings == ("行使层级代码 9 不在 1 至 7 之内", "自建编码（含 00000000），不向国家平台上报")
+    assert warnings == ("行使层级代码不在 1 至 7 之内：9", "自建编码（含 00000000），不向国家平台上报")
 
 
 @pytest.mark.parametrize(
