@@ -207,3 +207,11 @@ def shared_data() -> Path:
     if not path.is_dir():
         pytest.skip("needs HCP_SHARED_DATA")
     return path
+
+@pytest.fixture
+def reachable() -> Iterator[Path]:
+    """A directory for a whole installation: the database's own user can pass it, which pytest's are not when we are root."""
+    place = Path(tempfile.mkdtemp(prefix="hcp-story-"))
+    place.chmod(0o711)
+    yield place
+    shutil.rmtree(place)
