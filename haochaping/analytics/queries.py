@@ -71,8 +71,8 @@ class Figure:
 
     @property
     def parts(self) -> str:
-        """As "6 ÷ 8"; nothing for a count or where hidden."""
-        if self.hidden_below or self.denominator is None:
+        """As "6 ÷ 8"; nothing for a count, without cases, or where hidden."""
+        if self.hidden_below or not self.denominator:
             return ""
         return f"{self.numerator:,} ÷ {self.denominator:,}"
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from haochaping.analytics import lake
 from haochaping.analytics.labels import area as area_name
 from haochaping.analytics.labels import label
-from haochaping.analytics.metrics import METRICS
+from haochaping.analytics.metrics import METRICS, Basis
 from haochaping.analytics.queries import Figure, Row, concealed, figures
 from haochaping.analytics.rules import Share, rank
 from haochaping.kit import clock, config
@@ -20,15 +20,13 @@ from haochaping.policy.queries import policy_at
 from haochaping.publication.rules import Mark, axis_start, mark
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 HEADLINE = (
     "ratings", "good_rate", "bad_rate", "unrated_rate", "reply_rate", "on_time_rate", "rectified_rate",
     "callback_satisfied_rate",
 )  # fmt: skip
-COLUMNS = (
-    "ratings", "good_rate", "unrated_rate", "bad_rate", "orders", "on_time_rate", "rectified_rate", "excluded",
-)  # fmt: skip
+COLUMNS = ("ratings", "good_rate", "unrated_rate", "bad_rate", "on_time_rate", "rectified_rate", "excluded")
 OPEN = (*dict.fromkeys((*HEADLINE, *COLUMNS)), "services", "active_rate", "callback_rate", "appeal_rate", "upheld_rate")
 DIMENSIONS = ("city", "county", "organ")
 MONTHS = 12  # offered to look back
@@ -126,15 +124,16 @@ def _publish(month: date, area: str, offered: list[date], *, now: datetime) -> P
     filters = {"area": area} if area else {}
     total = figures([*HEADLINE, "good_rate_with_default", "excluded"], [], month, end, filters, now=now).total
     dimension, rows = _places(area, month, end, now=now)
-    if area and not rows:
-        raise Refused("not_found", 404, "没有这个地区的公示数据。")
+    secret = _hidden_above(area, published(month, "", now=now)) if area else frozenset()
     rows = [row for row in rows if _disclosure(_area_of(dimension, row, area), end).is_public]
     disclosure = _strictest([_disclosure(_area_of(dimension, row, area), end) for row in rows])
     shown = [
         figure.hide(disclosure.k) if 0 < figure.size < disclosure.k else figure for figure in total.figures.values()
     ]
     by_key = {figure.metric.key: figure for figure in shown}
-    places, axis = _ranked(dimension, concealed(rows, disclosure.k), disclosure)
+    rows = [Row(row.keys, _without(row.figures, secret, disclosure.k)) for row in concealed(rows, disclosure.k)]
+    by_key = _without(by_key, secret, disclosure.k)
+    places, axis = _ranked(dimension, rows, disclosure)
     made_at = lake.read().made_at
     return Published(
         area,
@@ -151,6 +150,26 @@ def _publish(month: date, area: str, offered: list[date], *, now: datetime) -> P
         offered,
         datetime.fromisoformat(made_at) if made_at else None,
     )
+
+
+def _hidden_above(area: str, above: Published) -> frozenset[str]:
+    """The metrics that an area's own page must not tell, because the table it is a line of hides them.
+
+    Of orders it is all or none: their rates share their cases. Refused 404 if the whole line is too small, or not there.
+    """
+    place = next((p for p in above.places if p.key == area), None)
+    if place is None or above.dimension != "city":
+        raise Refused("not_found", 404, "没有这个地区的公示数据。")
+    if place.row["ratings"].hidden_below:
+        raise Refused("not_found", 404, "这个地区本期评价过少，不单独公布。")
+    secret = {key for key, figure in place.row.figures.items() if figure.hidden_below}
+    if any(METRICS[key].basis is Basis.DISPATCH_DAY for key in secret):
+        secret |= {key for key, metric in METRICS.items() if metric.basis is Basis.DISPATCH_DAY}
+    return frozenset(secret)
+
+
+def _without(told: Mapping[str, Figure], secret: frozenset[str], k: int) -> dict[str, Figure]:
+    return {key: figure.hide(k) if key in secret else figure for key, figure in told.items()}
 
 
 def _places(area: str, start: date, end: date, *, now: datetime) -> tuple[str, list[Row]]:

@@ -126,6 +126,8 @@ def test_numbers_of_fewer_than_five_are_hidden_and_not_to_be_had_by_subtraction(
     assert table["3201"]["评价量"] == "100"
     page = client.get("/public/").content.decode()
     assert "2 ÷ 2" not in page
+    assert client.get("/public/?area=3205").status_code == 404, "nor from the city's own page"
+    assert client.get("/public/?area=3201").status_code == 200
 
 
 def test_a_city_opens_into_its_counties(client: Client) -> None:
