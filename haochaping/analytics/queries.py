@@ -205,13 +205,16 @@ def _within(t: Any, scopes: Sequence[Scope]) -> Any:
     """The same reach as `accounts.queries.visible`, over the lake."""
     if not scopes:
         return ibis.literal(False)
-    return _any(
-        [
-            t.area_path.startswith(scope.area) & t.organ_path.startswith(scope.organ)
-            & ((t.window == scope.window) if scope.window else ibis.literal(True))
-            for scope in scopes
-        ]
-    )  # fmt: skip
+    return _any([_inside(t, scope) for scope in scopes])
+
+
+def _inside(t: Any, scope: Scope) -> Any:
+    found = t.area_path.startswith(scope.area)
+    if scope.organ:  # a cube knows no organ and no window: not even whether they begin with nothing
+        found &= t.organ_path.startswith(scope.organ)
+    if scope.window:
+        found &= t.window == scope.window
+    return found
 
 
 def _any(conditions: list[Any]) -> Any:

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import pytest
+from lake_rows import day, fill, noon, order, service
+
+from haochaping.accounts.rules import SYSTEM, Actor, Role, Scope
+from haochaping.analytics.overview import HEADLINE, Overview, overview
+
+NOW = noon("11-20")
+SUZHOU = {"area_path": "320508", "organ_code": "O2", "organ_path": "/P/O2/", "window": "W2"}
+
+
+def actor(role: Role, *scopes: Scope) -> Actor:
+    return Actor("person", "1", "某人", frozenset({role}), scopes)
+
+
+def headline(shown: Overview) -> dict[str, str]:
+    return {compared.figure.metric.key: compared.figure.text for compared in shown.headline}
+
+
+@pytest.fixture(autouse=True)
+def lake(db: None) -> None:
+    fill(
+        [
+            *[service("11-02", 5) for _ in range(8)],
+            *[service("11-17", 2) for _ in range(2)],
+            *[service("11-03", 4, **SUZHOU) for _ in range(3)],
+            *[service("10-05", 5) for _ in range(4)],
+            service("10-25", 5),  # after the same days of last month
+        ],
+        [order("11-17", "11-24")],
+    )
+
+
+def test_this_month_stands_beside_the_same_days_of_last_month() -> None:
+    shown = overview(SYSTEM, now=NOW)
+    assert (shown.start, shown.end) == (day("11-01"), day("11-20"))
+    compared = {c.figure.metric.key: c for c in shown.headline}
+    assert tuple(compared) == HEADLINE
+    assert (compared["ratings"].figure.value, compared["ratings"].before.value, compared["ratings"].change) == (
+        13,
+        4,
+        9,
+    )
+    assert compared["good_rate"].change == pytest.approx(11 / 13 - 1)
+    assert compared["on_time_rate"].change is None
+    assert "2026-10-01 至 2026-10-20" in compared["ratings"].before.filter
+
+
+def test_the_trend_has_thirty_days_and_the_places_are_below_the_reach() -> None:
+    shown = overview(actor(Role.SUPERVISOR, Scope("32")), now=NOW)
+    assert [row.keys["day"] for row in shown.trend] == [day("10-25"), day("11-02"), day("11-03"), day("11-17")]
+    assert (shown.place_dimension, [place.key for place in shown.places]) == ("city", ["3201", "3205"])
+    city = overview(actor(Role.CITY, Scope("3201")), now=NOW)
+    assert (city.place_dimension, [place.key for place in city.places]) == ("county", ["320102"])
+    organ = overview(actor(Role.HANDLER, Scope("", "/P/O2/")), now=NOW)
+    assert (organ.place_dimension, [place.key for place in organ.places]) == ("organ", ["O2"])
+    assert headline(organ)["ratings"] == "3"
+
+
+def test_who_has_no_scope_or_only_administers_sees_nothing() -> None:
+    for nobody in (actor(Role.LEADER), actor(Role.ADMIN, Scope()), actor(Role.AUDITOR, Scope("32"))):
+        assert headline(overview(nobody, now=NOW))["ratings"] == "0"
+
+
+def test_a_clerk_sees_no_fewer_than_five_and_a_week_late() -> None:
+    mine = overview(actor(Role.CLERK, Scope("", "", "W1")), now=NOW)
+    assert mine.end == day("11-13")
+    assert headline(mine)["ratings"] == "8", "the two of the 17th are too fresh"
+    other = overview(actor(Role.CLERK, Scope("", "", "W2")), now=NOW)
+    assert headline(other)["ratings"] == "少于5"
+    assert headline(other)["good_rate"] == "少于5"
+    assert all(row["ratings"].hidden_below for row in other.trend)
+
+
+def test_before_there_is_a_lake_it_is_empty() -> None:
+    fill([])
+    shown = overview(SYSTEM, now=NOW)
+    assert (shown.trend, shown.places) == ([], [])
