@@ -170,10 +170,8 @@ def client_of(request: HttpRequest) -> str:
 
 def qr_svg(url: str) -> str:
     """A QR code as an SVG element without size, script or style: the page's own style gives it its size."""
-    svg: str = segno.make(url, error="m", micro=False).svg_inline(
-        border=2, omitsize=True, svgclass=None, lineclass=None
-    )
-    return svg
+    code = segno.make(url, error="m", micro=False)
+    return str(code.svg_inline(border=2, omitsize=True, svgclass=None, lineclass=None))
 
 
 def _too_many(request: HttpRequest, seconds: int) -> HttpResponse:

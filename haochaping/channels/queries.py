@@ -82,9 +82,9 @@ class OrderTold:
 
 def order_told(event_id: UUID) -> OrderTold | None:
     order = Order.objects.filter(id=event_id).first()
-    return order and OrderTold(
-        order.order_no, order.answer_due, order.due_is_provisional, order.answered_at is not None
-    )
+    if order is None:
+        return None
+    return OrderTold(order.order_no, order.answer_due, order.due_is_provisional, order.answered_at is not None)
 
 
 @dataclass(frozen=True)
