@@ -34,12 +34,14 @@ class Person(AbstractBaseUser):
         """This person as one who acts, with the roles and scopes of their grants."""
         if not hasattr(self, "_actor"):
             grants = list(Grant.objects.filter(person=self).order_by("id"))
+            pairs = tuple((Role(g.role), Scope(g.area, g.organ, g.window)) for g in grants)
             self._actor = Actor(
                 "person",
                 str(self.pk),
                 self.name,
-                frozenset(Role(g.role) for g in grants),
-                tuple(dict.fromkeys(Scope(g.area, g.organ, g.window) for g in grants)),
+                frozenset(role for role, _ in pairs),
+                tuple(dict.fromkeys(scope for _, scope in pairs)),
+                pairs,
             )
         return self._actor
 

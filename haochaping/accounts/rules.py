@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from urllib.parse import urlsplit
 
@@ -56,6 +56,9 @@ class Scope:
     organ: str = ""
     window: str = ""
 
+    def covers(self, area: str, organ: str, window: str) -> bool:
+        return area.startswith(self.area) and organ.startswith(self.organ) and self.window in {"", window}
+
 
 @dataclass(frozen=True)
 class Actor:
@@ -66,6 +69,13 @@ class Actor:
     name: str
     roles: frozenset[Role] = frozenset()
     scopes: tuple[Scope, ...] = ()
+    grants: tuple[tuple[Role, Scope], ...] = ()  # which role goes with which scope, where they were given apart
+
+    def over(self, *, area: str, organ: str, window: str = "") -> Actor:
+        """The actor with only the roles whose own scope covers that place: a role does not act in another grant's scope."""
+        if not self.grants:
+            return self
+        return replace(self, roles=frozenset(role for role, scope in self.grants if scope.covers(area, organ, window)))
 
     @property
     def is_system(self) -> bool:

@@ -59,7 +59,7 @@ def _calendar() -> Finding:
         return Finding(True, f"{year} 年工作日历已有")
     return Finding(
         False,
-        f"{year} 年放假安排尚未录入：跨年期限按暂定显示；国务院办公厅公布后请录入（policy.commands.load_calendar_year）",
+        f"{year} 年放假安排尚未录入：跨年期限按暂定显示；国务院办公厅公布后请用 hcp calendar load 录入",
     )
 
 

@@ -72,6 +72,17 @@ def describe(parser: argparse.ArgumentParser) -> None:
     person.add_argument("--area", default="", help="area code; its whole subtree")
     person.add_argument("--organ", default="", help="organ code; its whole subtree")
 
+    regions = add(
+        "regions", load_regions, "the official regions whose codes begin with these prefixes, merged ones included"
+    )
+    regions.add_argument("prefix", nargs="+", help="32 for a province, 370881 for a county")
+    regions.add_argument("--villages", action="store_true", help="down to the 620,000 villages")
+
+    calendar = group("calendar", "working days of years that came after this release")
+    year = add("load", load_calendar, "a year's announced days off and made-up working days", calendar)
+    year.add_argument("file", type=Path, help="CSV with the columns date, is_workday (0 or 1), name")
+    year.add_argument("--source", required=True, help="the notice, e.g. 国办发明电〔2026〕7号")
+
     policy = group("policy", "policy packs")
     load = add("load", load_policy, "put a pack into force from its valid_from on", policy)
     load.add_argument("file", type=Path)
@@ -188,6 +199,42 @@ def create_person(given: Given) -> int:
     scope = Scope(area_prefix(given.area.ljust(12, "0")) if given.area else "", found.path if found else "")
     commands.create_person(given.username, given.name, password, [(Role(given.role), scope)], now=clock.now())
     print(f"{given.username}: {Role(given.role).name_zh}")
+    return 0
+
+
+def load_regions(given: Given) -> None:
+    _setup()
+    from haochaping.directory import regions
+
+    print(f"{regions.load_regions(given.prefix, villages=given.villages)} regions")
+
+
+def load_calendar(given: Given) -> int:
+    """Reads the announced days; deadlines that rest on that year stop being provisional at the worker's next minute."""
+    _setup()
+    import csv
+    from datetime import date
+
+    from haochaping.kit import clock
+    from haochaping.policy.commands import Day, load_calendar_year
+
+    days, line = [], 1
+    try:
+        with given.file.open(encoding="utf-8-sig", newline="") as file:
+            for line, row in enumerate(csv.DictReader(file), 2):
+                days.append(
+                    Day(
+                        date.fromisoformat(row["date"]), {"0": False, "1": True}[row["is_workday"]], row.get("name", "")
+                    )
+                )
+    except (KeyError, ValueError) as error:
+        print(
+            f"hcp: {given.file} line {line}: {error}: the columns are date (2027-01-01), is_workday (0 or 1), name",
+            file=sys.stderr,
+        )
+        return 1
+    year = max((day.day.year for day in days), default=0)
+    print(f"{load_calendar_year(year, days, given.source, clock.now())} days of {year}")
     return 0
 
 

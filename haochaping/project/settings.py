@@ -63,6 +63,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "haochaping.project.middleware.ApiTransaction",
     "haochaping.project.middleware.RefusedAnswers",
     "axes.middleware.AxesMiddleware",
 ]

@@ -60,7 +60,8 @@ def by_number(actor: Actor, order_no: str) -> Order:
 
 def parts_in(order: Order, actor: Actor) -> frozenset[Part]:
     """The parts an actor plays in this order. A co-unit only looks on: the lead handles it."""
-    parts = workflow.parts_of(actor)
+    here = actor.over(area=order.area_path, organ=order.organ_path, window=order.window_code)
+    parts = workflow.parts_of(here)
     if actor.kind in {"person", "app"} and not visible(Order.objects.filter(pk=order.pk), _eyes(actor)).exists():
         return frozenset()
     return parts

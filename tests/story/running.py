@@ -65,7 +65,14 @@ class Installation:
 
     def run(self, *words: str, **more: Any) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, *words], env=self.env, cwd=ROOT, check=True, capture_output=True, text=True, timeout=120, **more
+            [sys.executable, *words],
+            env=self.env,
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            **more,
         )
 
     def hcp(self, *words: str) -> str:
@@ -91,7 +98,11 @@ class Installation:
     def _lodged(self) -> list[Path]:
         """As root the database may live elsewhere (kit.lodging); the log line says where."""
         found = re.findall(r"its data lie in (\S+)", self.log.read_text())
-        return [Path(place) / "data" / "postmaster.pid" for place in found if (Path(place) / "data" / "postmaster.pid").exists()]
+        return [
+            Path(place) / "data" / "postmaster.pid"
+            for place in found
+            if (Path(place) / "data" / "postmaster.pid").exists()
+        ]
 
     def kill(self, name: str) -> None:
         os.kill(until(lambda: self.pid(name), what=f"a pid of {name}"), signal.SIGKILL)

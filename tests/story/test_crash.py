@@ -97,7 +97,9 @@ def test_every_acknowledged_rating_is_there_exactly_once(installation):
         )
     )
     assert stored["count"] == RATINGS, "each once"
-    assert stored["ratings"] == {project: told[0][1] for project, told in journal.items()}, "each with the receipt it was told"
+    assert stored["ratings"] == {project: told[0][1] for project, told in journal.items()}, (
+        "each with the receipt it was told"
+    )
     assert stored["orders"] == stored["bad"] == RATINGS // 10, "each bad one with its order"
     installation.hcp("seal")
     assert f"{RATINGS} ratings" in installation.hcp("verify")
