@@ -83,18 +83,24 @@ class Form:
 def forms(
     offers: Sequence[Offer], verb: str = "", typed: Mapping[str, str] | None = None, errors: Sequence[FieldError] = ()
 ) -> list[Form]:
-    """The offers as forms; the one of `verb` is open and keeps what was typed, each error beside its field."""
+    """The offers as forms, what leads on before what does not; the one of `verb` is open and keeps what was typed, each
+    error beside its field. Without a verb the first is open, if it leads on.
+    """
     wrong = {error.field: error.message for error in errors}
     typed = typed or {}
     found = []
-    for n, offer in enumerate(offers):
+    for n, offer in enumerate(sorted(offers, key=lambda offer: not leads_on(offer))):
         is_it = offer.verb == verb
         inputs = tuple(
             Input(field, typed.get(field.name, ""), wrong.get(field.name, "")) if is_it else Input(field)
             for field in offer.fields
         )
-        found.append(Form(offer, inputs, is_open=is_it if verb else n == 0))
+        found.append(Form(offer, inputs, is_open=is_it if verb else n == 0 and leads_on(offer)))
     return found
+
+
+def leads_on(offer: Offer) -> bool:
+    return offer.line.target is not offer.line.source
 
 
 @dataclass(frozen=True)

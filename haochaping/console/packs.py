@@ -17,7 +17,7 @@ from haochaping.policy.pack import (
 )
 
 if TYPE_CHECKING:
-    from haochaping.policy.pack import Policy, Sourced
+    from haochaping.policy.pack import Channel, Policy, Sourced
 
 
 class Said(NamedTuple):
@@ -40,7 +40,10 @@ def chapters(policy: Policy) -> list[Chapter]:
     p = policy
 
     def said(label: str, words: object, sourced: Sourced) -> Said:
-        return Said(label, str(words), sourced.stated, p.sources.get(sourced.source, ""), sourced.note)
+        note = sourced.note
+        for key, title in p.sources.items():
+            note = note.replace(key, f"“{title}”" if "《" not in title else title)
+        return Said(label, str(words), sourced.stated, p.sources.get(sourced.source, ""), note)
 
     d, returns, appeal = p.default, p.returns, p.appeal
     default = "不设默认评价：到期无人评价的，计入“未评”，不计好评"
@@ -62,7 +65,7 @@ def chapters(policy: Policy) -> list[Chapter]:
             said("等级与分值", "；".join(p.level_name(n) + (f" {p.score_of(n)}分" if p.levels.scores else "") for n in LEVELS), p.levels),
             said("评价内容", "、".join(ASPECTS[a] for a in p.coverage.aspects), p.coverage),
             said("采集点", "、".join(POINTS[a] for a in p.coverage.points) or "不分受理、出件", p.coverage),
-            *(said("渠道" if n == 0 else "", channel.name, channel) for n, channel in enumerate(p.channels)),
+            *(said("渠道", "、".join(channel.name for channel in alike), alike[0]) for alike in _by_source(p.channels)),
             said("补评期限", f"服务当日起{p.supplement.within}内可以评价", p.supplement.within),
             said("迟到数据", f"离线、批量报送的数据再宽限{p.supplement.late_arrival}", p.supplement.late_arrival),
             said("默认评价", default, d),
@@ -85,3 +88,11 @@ def chapters(policy: Policy) -> list[Chapter]:
             said("最小样本", f"不足{shown.min_sample}件不排名，不足{shown.k_anonymity}件不显示", shown),
         )),
     ]  # fmt: skip
+
+
+def _by_source(channels: tuple[Channel, ...]) -> list[list[Channel]]:
+    """The channels, those of one source on one line."""
+    found: dict[tuple[str, bool], list[Channel]] = {}
+    for channel in channels:
+        found.setdefault((channel.source, channel.stated), []).append(channel)
+    return list(found.values())

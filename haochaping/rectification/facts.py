@@ -15,7 +15,7 @@ from haochaping.rectification import sight
 from haochaping.rectification.models import Move, Order, OrderPart
 from haochaping.rectification.needs import NEEDS, need_of
 from haochaping.rectification.rules import CAUSE_NAMES, CHARGED_NAMES, STATE_NAMES, State, since_missed, who_is_charged
-from haochaping.rectification.workflow import PART_NAMES, VERB_NAMES, Part
+from haochaping.rectification.workflow import BY_SOURCE_AND_VERB, PART_NAMES, VERB_NAMES, Part
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -154,10 +154,17 @@ def _who(move: Move) -> str:
     return part if move.actor_kind in {"system", "citizen"} else f"{move.actor_name}（{part}）"
 
 
+def _asked(move: Move) -> list[str]:
+    line = BY_SOURCE_AND_VERB.get((State(move.source), move.verb)) if move.source else None
+    names = [*line.needs, *line.may] if line else []
+    return list(dict.fromkeys([*names, *(name for name in move.facts if name in NEEDS)]))
+
+
 def _words(move: Move, *, is_rated: bool) -> list[tuple[str, str]]:
     said = []
-    for name, value in move.facts.items():
-        if name not in NEEDS or (is_rated and name in NOT_FOR_THE_RATED):
+    for name in _asked(move):  # as the form asked; the database keeps no order of keys
+        value = move.facts.get(name)
+        if value is None or (is_rated and name in NOT_FOR_THE_RATED):
             continue
         need = need_of(move.verb, name)
         if isinstance(value, bool):

@@ -133,7 +133,7 @@ _MOVES = (
     Line(S.CALLBACK, "record", (P.OPERATOR,), S.CLOSED, ("result",), may=("pressed", "note"), unless=("tries_are_left", S.CALLBACK)),
     Line(S.CALLBACK, "skip", (P.SYSTEM,), S.CLOSED, only_if=("needs_no_callback", "limit_passed")),
     Line(S.CALLBACK, "satisfied", (P.CITIZEN,), S.CLOSED),
-    Line(S.CALLBACK, "unsatisfied", (P.CITIZEN, P.OPERATOR), S.RECTIFYING, ("reason",), unless=("second_time", S.CLOSED)),
+    Line(S.CALLBACK, "unsatisfied", (P.CITIZEN, P.OPERATOR), S.RECTIFYING, ("reason",), may=("pressed", "note"), unless=("second_time", S.CLOSED)),
     Line(S.CLOSED, "reopen", (P.SUPERVISOR, P.SYSTEM), S.RECTIFYING, ("reason",), only_if=("may_reopen",)),
 )  # fmt: skip
 _ANY_OPEN = (

@@ -53,7 +53,11 @@ def orders(request: HttpRequest) -> HttpResponse:
     context = {
         "page": page,
         "chosen": chosen,
-        "tabs": [{"key": key, "title": title, "n": counts[key]} for key, title in TABS],
+        "tabs": [
+            {"key": key, "title": title, "n": counts[key], "is_late": key == "late" and counts[key] > 0}
+            for key, title in TABS
+            if counts[key] or key in {"open", "late", "all", chosen}
+        ],
         "filter": asked,
         "selects": selects,
         "is_filtered": asked.is_used,
