@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, replace
+from functools import cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from haochaping.accounts.queries import AppInfo
+    from haochaping.evaluation.judge import IndicatorInfo
     from haochaping.rectification.models import Order
 
 T = TypeVar("T")
@@ -104,6 +106,7 @@ def _admit(group: list[tuple[Submission, tuple[str, str] | None, AppInfo | None]
         for row in Applicant.objects.filter(id__in=[_id(s) for s, _, _ in group if s.mobile])
         if row.phone_index is not None
     }
+    catalogue = cache(evaluation.catalogue)  # for this group: most of it is of one area and day
     outcomes: list[Outcome | None] = [None] * len(group)
     winners: dict[UUID, tuple[int, Submission, dict[str, Any]]] = {}
     parked: dict[UUID, tuple[int, Submission]] = {}
@@ -120,7 +123,7 @@ def _admit(group: list[tuple[Submission, tuple[str, str] | None, AppInfo | None]
                 and not app.reaches(area_path=event.area_path, organ_path=event.organ_path)
             ):
                 raise Refused("service_not_yours", 404, "没有这次服务，或它不属于贵单位。")
-            judge_alone(s, evaluation.catalogue(event.area_path if event else "", clock.day(s.assess_time)), now)
+            judge_alone(s, catalogue(event.area_path if event else "", clock.day(s.assess_time)), now)
         except Refused as no:
             outcomes[place] = Outcome("rejected", id_, refused=no)
             continue
@@ -129,7 +132,8 @@ def _admit(group: list[tuple[Submission, tuple[str, str] | None, AppInfo | None]
         elif event is None:
             parked[id_] = (place, s)
         else:
-            winners[id_] = (place, s, _row(s, event, phones.get(id_), now))
+            known = catalogue(event.area_path, clock.day(s.assess_time))
+            winners[id_] = (place, s, _row(s, event, known, phones.get(id_), now))
     created = _write({id_: (s, row) for id_, (_, s, row) in winners.items()}, events, now)
     digests = {
         row[0]: bytes(row[1])
@@ -182,7 +186,13 @@ def _digest(s: Submission) -> bytes:
     return crypto.hmac_sm3(keys.key("content"), canonical(content(s)))
 
 
-def _row(s: Submission, event: ServiceEvent, applicants_phone: bytes | None, now: datetime) -> dict[str, Any]:
+def _row(
+    s: Submission,
+    event: ServiceEvent,
+    known: Mapping[str, IndicatorInfo],
+    applicants_phone: bytes | None,
+    now: datetime,
+) -> dict[str, Any]:
     """The rating's row, and beside it under `late` the refusal that its time has earned, if any."""
     late = None
     try:
@@ -195,7 +205,6 @@ def _row(s: Submission, event: ServiceEvent, applicants_phone: bytes | None, now
         )
     except Refused as no:
         late = no
-    known = evaluation.catalogue(event.area_path, clock.day(s.assess_time))
     is_applicants = applicants_phone is not None and applicants_phone == index("phone", s.mobile)
     row: dict[str, Any] = {
         "id": event.id,

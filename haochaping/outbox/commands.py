@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 from django.db import connection
-
-from haochaping.outbox.models import Note
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import date, datetime
+    from uuid import UUID
 
 TOPICS = ("national", "lake")
 
@@ -26,9 +24,21 @@ class Taken:
 
 def tell(notes: Iterable[tuple[UUID, str, date]], *, now: datetime, topics: tuple[str, ...] = TOPICS) -> None:
     """Note for every topic that `(key, kind, day)` changed. Call it inside the transaction of the change."""
-    Note.objects.bulk_create(
-        Note(topic=topic, key=key, kind=kind, day=day, at=now) for key, kind, day in notes for topic in topics
-    )
+    rows = list(notes)
+    if not rows:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO outbox_note (topic, key, kind, day, at) SELECT topic, key, kind, day, %s"
+            " FROM unnest(%s::uuid[], %s::text[], %s::date[]) AS n(key, kind, day), unnest(%s::text[]) AS t(topic)",
+            [
+                now,
+                [key for key, _, _ in rows],
+                [kind for _, kind, _ in rows],
+                [day for _, _, day in rows],
+                list(topics),
+            ],
+        )
 
 
 def take(topic: str, limit: int) -> list[Taken]:

@@ -221,7 +221,7 @@ def load_calendar(given: Given) -> int:
     days, line = [], 1
     try:
         with given.file.open(encoding="utf-8-sig", newline="") as file:
-            for line, row in enumerate(csv.DictReader(file), 2):
+            for line, row in enumerate(csv.DictReader(file), 2):  # noqa: B007  the error names it
                 days.append(
                     Day(
                         date.fromisoformat(row["date"]), {"0": False, "1": True}[row["is_workday"]], row.get("name", "")

@@ -129,8 +129,8 @@ class Ledger:
                 ).fetchall()
                 found[kind] = {"count": len(rows), "ids": [f"{project_no}#{number}" for project_no, number in rows]}
             found["repeated"] = self._db.execute("SELECT coalesce(sum(times - 1), 0) FROM entry").fetchone()[0]
-            rows = self._db.execute("SELECT at, kind, id, code, message FROM refusal ORDER BY rowid DESC LIMIT 100")
-            found["refused"] = [dict(zip(("at", "kind", "id", "code", "message"), row, strict=True)) for row in rows]
+            refusals = self._db.execute("SELECT at, kind, id, code, message FROM refusal ORDER BY rowid DESC LIMIT 100")
+            found["refused"] = [dict(zip(("at", "kind", "id", "code", "message"), row, strict=True)) for row in refusals]
         return found
 
     def records(self, kind: str, project_no: str, number: int) -> list[dict[str, str]]:
@@ -143,7 +143,8 @@ class Ledger:
             return [json.loads(body) for (body,) in rows]
 
     def _one(self, statement: str, *parameters: Any) -> tuple[Any, ...] | None:
-        return self._db.execute(statement, parameters).fetchone()
+        row: tuple[Any, ...] | None = self._db.execute(statement, parameters).fetchone()
+        return row
 
     def _body(self, kind: str, key: tuple[str, int]) -> dict[str, str] | None:
         row = self._one("SELECT body FROM entry WHERE kind = ? AND project_no = ? AND number = ? LIMIT 1", kind, *key)
