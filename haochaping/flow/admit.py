@@ -25,7 +25,7 @@ from haochaping.rectification.commands import open_orders
 from haochaping.rectification.rules import RatedBad
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
