@@ -23,13 +23,20 @@ class IndicatorInfo:
     is_active: bool
 
 
-def judge_alone(s: Submission, indicators: Mapping[str, IndicatorInfo], now: datetime) -> None:
-    """What can be said without the service event; Refused (422) names the fields."""
+def judge_alone(
+    s: Submission, indicators: Mapping[str, IndicatorInfo], now: datetime, *, is_place_known: bool = True
+) -> None:
+    """What can be said of the rating by itself; Refused (422) names the fields.
+
+    While nobody knows where it was served, a code that the nation does not have may be that place's own: it is judged
+    when the service event arrives.
+    """
     errors: list[FieldError] = []
     for code in s.indicators:
         known = indicators.get(code)
         if known is None:
-            errors.append(FieldError("evalDetail", "indicator_unknown", f"指标 {code} 不在目录内。"))
+            if is_place_known:
+                errors.append(FieldError("evalDetail", "indicator_unknown", f"指标 {code} 不在目录内。"))
         elif known.level != s.level:
             level = LEVEL_NAMES[Level(known.level)]
             errors.append(

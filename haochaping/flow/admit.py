@@ -123,7 +123,8 @@ def _admit(group: list[tuple[Submission, tuple[str, str] | None, AppInfo | None]
                 and not app.reaches(area_path=event.area_path, organ_path=event.organ_path)
             ):
                 raise Refused("service_not_yours", 404, "没有这次服务，或它不属于贵单位。")
-            judge_alone(s, catalogue(event.area_path if event else "", clock.day(s.assess_time)), now)
+            known = catalogue(event.area_path if event else "", clock.day(s.assess_time))
+            judge_alone(s, known, now, is_place_known=event is not None)
         except Refused as no:
             outcomes[place] = Outcome("rejected", id_, refused=no)
             continue
@@ -132,7 +133,6 @@ def _admit(group: list[tuple[Submission, tuple[str, str] | None, AppInfo | None]
         elif event is None:
             parked[id_] = (place, s)
         else:
-            known = catalogue(event.area_path, clock.day(s.assess_time))
             winners[id_] = (place, s, _row(s, event, known, phones.get(id_), now))
     created = _write({id_: (s, row) for id_, (_, s, row) in winners.items()}, events, now)
     digests = {
