@@ -13,7 +13,7 @@ from haochaping.flow import services as flow_services
 from haochaping.kit.clock import CHINA, day
 from haochaping.project.demo import wire
 from haochaping.project.demo.front import ShutOut
-from haochaping.project.demo.plan import SENT_AT
+from haochaping.project.demo.plan import next_sending
 from haochaping.rectification.advance import advance
 
 if TYPE_CHECKING:
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from datetime import date
 
     from haochaping.project.demo.front import Front
-    from haochaping.project.demo.people import Sender
     from haochaping.project.demo.plan import Visit
     from haochaping.project.demo.stories import Stories
+    from haochaping.project.demo.wire import Sender
 
 MOST = 500  # records a request
 TOGETHER = 8  # single ratings under way at once, none of them bad
@@ -96,7 +96,7 @@ class Days:
             if rating is None:
                 continue
             if rating.route == "batch":
-                batches[_slot(max(rating.at, visit.known_at), last), sender].append(visit)
+                batches[min(next_sending(max(rating.at, visit.known_at)), last), sender].append(visit)
             elif rating.route == "early":
                 yield Sending(rating.at + SINGLE_LATENCY, "single", sender, (visit,))
             else:
@@ -136,16 +136,6 @@ class Days:
             raise
         await front.rate_on_page(link["url"], wire.page_form(visit), at)
         return {"ratings": Counter(["created"])}
-
-
-def _slot(ready: datetime, last: datetime) -> datetime:
-    """When what is ready is sent; what no sending of the day takes any more goes out with the last of all."""
-    for days in (0, 1):
-        for slot in SENT_AT:
-            sent = datetime.combine(day(ready) + timedelta(days=days), slot, CHINA)
-            if sent >= ready:
-                return min(sent, last)
-    raise AssertionError("there is a slot tomorrow")
 
 
 def _status(result: Mapping[str, Any]) -> str:

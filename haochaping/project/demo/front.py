@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from haochaping.project.demo.people import Sender
+    from haochaping.project.demo.wire import Sender
 
 HERE = "http://127.0.0.1"
 _CSRF = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
@@ -36,7 +36,7 @@ class Front:
     def __init__(self) -> None:
         from haochaping.project.asgi import application
 
-        self.transport = httpx.ASGITransport(app=application)
+        self.transport = httpx.ASGITransport(app=application)  # type: ignore[arg-type]  # its own words for ASGI
         self.client = httpx.AsyncClient(transport=self.transport, base_url=HERE)
 
     async def __aenter__(self) -> Self:

@@ -12,6 +12,7 @@ from haochaping.accounts.models import App, Person
 from haochaping.accounts.rules import Actor, Role, Scope, area_prefix
 from haochaping.directory.queries import snapshot
 from haochaping.project.demo.province import person_name
+from haochaping.project.demo.wire import Sender
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -29,19 +30,6 @@ class Account(NamedTuple):
     scope: Scope
     title: str
     to_try: str
-
-
-class Sender(NamedTuple):
-    """A business system that sends: its own part of the province, and its secret."""
-
-    name: str
-    area: str  # prefix
-    organ: str  # path prefix
-    app_id: str
-    secret: str
-
-    def sends_for(self, area_path: str, organ_path: str) -> bool:
-        return area_path.startswith(self.area) and organ_path.startswith(self.organ)
 
 
 @dataclass(frozen=True)
@@ -129,7 +117,7 @@ def create_people(province: Province, password: str, now: datetime, seed: int) -
         )
 
 
-def cast(province: Province) -> Cast:
+def cast() -> Cast:
     """The people as they act, from what is stored."""
     people = {person.username: person.actor() for person in Person.objects.filter(is_active=True)}
     handlers = [name for name in people if name.startswith("rectifier-")]

@@ -10,7 +10,7 @@ from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
 from haochaping.kit.clock import CHINA, day
-from haochaping.project.demo import catalogue, sentences
+from haochaping.project.demo import names, sentences
 from haochaping.project.demo.province import credit_code, person_name
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Scale(NamedTuple):
 SCALES = {
     "tiny": Scale(300, 12, 34, 8),
     "small": Scale(2_000, 60, 50, 40),
-    "medium": Scale(20_000, 60, 120, 240),
+    "medium": Scale(20_000, 60, 120, 150),
     "large": Scale(200_000, 60, 1_200, 400),
 }
 RATED = 0.62  # of the services whose window is over
@@ -40,7 +40,7 @@ BAD = 0.01  # of the ratings
 ON_SITE_HOURS = {9: 15, 10: 18, 11: 13, 12: 3, 13: 8, 14: 15, 15: 14, 16: 11, 17: 3}
 ONLINE_HOURS = {8: 5, 9: 10, 10: 11, 11: 9, 12: 6, 13: 7, 14: 9, 15: 9, 16: 8, 17: 6, 18: 5, 19: 8, 20: 5}
 WEEKDAYS = (115, 108, 102, 100, 90, 100, 100)
-SENT_AT = (time(12, 10), time(17, 40), time(21, 10))  # when business systems send what has gathered
+SENT_AT = (time(12, 10), time(18, 10))  # when business systems send what has gathered
 AT_ONCE = timedelta(seconds=15)  # some systems send each service by itself
 HALL_WEIGHT = {"centre": 40, "town": 12, "village": 4}
 
@@ -131,7 +131,7 @@ class Planner:
         birth = f"{self.random.randint(1950, 2005)}{self.random.randint(1, 12):02}{self.random.randint(1, 28):02}"
         region, mobile = self.province.profile.region[:2] + "9900", f"13800000{n:03}"
         if n % 6 == 5:
-            name = catalogue.ENTERPRISES[n % 10] + self.random.choice(catalogue.ENTERPRISE_FORMS) + "（演示）"
+            name = names.ENTERPRISES[n % 10] + self.random.choice(names.ENTERPRISE_FORMS) + "（演示）"
             return Citizen(name, credit_code(region, n, "91"), mobile, 2)
         seventeen = f"{region}{birth}{n:03}"
         total = sum(int(digit) * pow(2, 17 - place, 11) for place, digit in enumerate(seventeen))  # GB 11643
@@ -195,7 +195,7 @@ class Planner:
             project_no=f"{window.area[:6]}{start:%y%m%d}{seq:05}",
             number=2 if kind == "issue" else 1,
             at=at,
-            known_at=self._known_at(at),
+            known_at=min(next_sending(at), self.until),
             item=item,
             organ=organ,
             area=window.area,
@@ -209,13 +209,6 @@ class Planner:
             accepted_at=at - (waited if is_done else timedelta()) - timedelta(minutes=self.random.randint(3, 40)),
             finished_at=at - timedelta(minutes=1) if is_done else None,
         )
-
-    def _known_at(self, at: datetime) -> datetime:
-        for slot in SENT_AT:
-            sent = datetime.combine(day(at), slot, CHINA)
-            if at <= sent:
-                return min(sent, self.until)
-        raise AssertionError("nothing happens after the last sending of the day")
 
     def _rating(self, visit: Visit) -> Rating | None:
         place = visit.area[: 4 if self.province.profile.app_level == 2 else 9]
@@ -319,3 +312,13 @@ def _awake(moment: datetime) -> datetime:
         return local
     wake = local.replace(hour=7, minute=local.minute, second=local.second)
     return wake if local.hour < 7 else wake + timedelta(days=1)
+
+
+def next_sending(ready: datetime) -> datetime:
+    """When business systems send next what is ready now."""
+    for days in (0, 1):
+        for slot in SENT_AT:
+            sent = datetime.combine(day(ready) + timedelta(days=days), slot, CHINA)
+            if sent >= ready:
+                return sent
+    raise AssertionError("there is a sending tomorrow")

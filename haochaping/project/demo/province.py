@@ -8,8 +8,8 @@ from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
 from haochaping.directory.rules import uscc_check
-from haochaping.project.demo import catalogue
-from haochaping.project.demo.catalogue import KINDS, SURNAMES, THEMES, TOWN_ORGANS
+from haochaping.project.demo import names
+from haochaping.project.demo.catalogue import KINDS, TOWN_ORGANS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -143,7 +143,7 @@ def credit_code(area: str, number: int, head: str = "11") -> str:
 
 
 def person_name(random: Random) -> str:
-    return random.choice(SURNAMES) + random.choice(catalogue.GIVEN)
+    return random.choice(names.SURNAMES) + random.choice(names.GIVEN)
 
 
 def make(profile: Profile, regions: Mapping[str, RegionInfo], seed: int) -> Province:
@@ -263,10 +263,10 @@ class _Builder:
 
     def _villages(self, tier: Tier) -> None:
         towns = [hall for hall in self.p.halls.values() if hall.kind == "town"]
-        for n in range(min(tier.most, len(towns) * len(catalogue.VILLAGES))):
+        for n in range(min(tier.most, len(towns) * len(names.VILLAGES))):
             town = towns[n % len(towns)]
             place = self.regions[town.area]
-            village = catalogue.VILLAGES[(n // len(towns) * 7 + n) % len(catalogue.VILLAGES)]
+            village = names.VILLAGES[(n // len(towns) * 7 + n) % len(names.VILLAGES)]
             hall = Hall(f"{place.path}V{n:03}", f"{place.name}{village}村便民服务站", "village", town.area)
             self.p.halls[hall.code] = hall
             organs = self.p.in_area.get(town.area) or [self._office(place)]
@@ -304,18 +304,18 @@ def _item_row(item: Item) -> dict[str, str]:
 
 def _guide_row(item: Item) -> dict[str, str]:
     random = Random(item.task_code)  # noqa: S311
-    first, *others = catalogue.MATERIALS["e" if item.who == "e" else "c"]
+    first, *others = names.MATERIALS["e" if item.who == "e" else "c"]
     materials = [first, *sorted(random.sample(others, random.randint(1, 3)))]
-    conditions = random.choice(catalogue.CONDITIONS).format(who="企业、个体工商户" if item.who == "e" else "申请人")
+    conditions = random.choice(names.CONDITIONS).format(who="企业、个体工商户" if item.who == "e" else "申请人")
     return {
         "taskCode": item.task_code,
         "taskHandleItem": item.handle_item,
         "conditions": conditions,
         "materials": json.dumps(materials, ensure_ascii=False),
-        "steps": json.dumps(catalogue.STEPS if item.promise else catalogue.SPOT_STEPS, ensure_ascii=False),
+        "steps": json.dumps(names.STEPS if item.promise else names.SPOT_STEPS, ensure_ascii=False),
         "promiseDay": str(item.promise),
         "anticipateDay": str(max(item.promise * 2, 1)),
-        "fees": random.choice(catalogue.FEES),
+        "fees": random.choice(names.FEES),
         "ratingChannels": '["1","2","3","4","5","6","7","8"]',
     }
 
@@ -326,7 +326,7 @@ def _theme_rows(items: Iterable[Item]) -> list[dict[str, str]]:
     for item in items:
         found.setdefault(item.name, item.handle_item or item.task_code)
     rows = []
-    for code, name, starts in THEMES:
+    for code, name, starts in names.THEMES:
         bundled = [task for item, task in found.items() if item.startswith(tuple(starts))]
         if len(bundled) > 1:
             rows.append({"themeCode": code, "themeName": name, "taskCodes": json.dumps(bundled)})

@@ -27,7 +27,7 @@ SCRIPTS = {  # script → how often
     "sign contact confirm submit approve satisfied": 5,
     "sign contact explain approve record:accepted": 8,
     f"auto urge late:confirm {_DONE}": 5,
-    f"sign contact confirm instruct late:submit approve record:accepted {'note'}": 5,
+    "sign contact confirm instruct note late:submit approve record:accepted": 5,
     f"sign contact confirm submit send_back {_DONE}": 4,
     "sign appeal:mistaken uphold": 2,
     "sign appeal:untrue uphold": 2,

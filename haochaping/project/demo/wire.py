@@ -1,13 +1,28 @@
-"""The made-up services and ratings as records of the machine API (contract §3). Pure."""
+"""Who sends, and the made-up services and ratings as records of the machine API (contract §3). Pure."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from haochaping.kit.clock import to_wire
 
 if TYPE_CHECKING:
     from haochaping.project.demo.plan import Visit
+
+
+class Sender(msgspec.Struct, frozen=True):
+    """A business system that sends: its own part of the province, and its secret."""
+
+    name: str
+    area: str  # prefix
+    organ: str  # path prefix
+    app_id: str
+    secret: str
+
+    def sends_for(self, area_path: str, organ_path: str) -> bool:
+        return area_path.startswith(self.area) and organ_path.startswith(self.organ)
 
 
 def service(visit: Visit) -> dict[str, Any]:
