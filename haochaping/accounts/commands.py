@@ -24,11 +24,12 @@ def create_person(
     username: str, name: str, password: str, grants: Iterable[tuple[Role, Scope]], *, now: datetime
 ) -> Person:
     """A person with these grants; repeating it brings name, password and grants up to date."""
+    hashed = make_password(password)  # once: it takes its time on purpose
     with transaction.atomic():
         person, _ = Person.objects.update_or_create(
             username=username,
-            defaults={"name": name, "password": make_password(password), "is_active": True},
-            create_defaults={"name": name, "password": make_password(password), "created_at": now},
+            defaults={"name": name, "password": hashed, "is_active": True},
+            create_defaults={"name": name, "password": hashed, "created_at": now},
         )
         Grant.objects.filter(person=person).delete()
         Grant.objects.bulk_create(
