@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.hashers import make_password
 
 from haochaping.accounts.commands import create_app
@@ -113,12 +114,14 @@ def settle(pack: str = "jiangsu", now: datetime = NOW) -> Cast:
 
 
 @cache
-def _hashed() -> str:
+def _hashed(hashers: tuple[str, ...]) -> str:
     return make_password(PASSWORD)  # slow by design, so once a process
 
 
 def _person(key: str, name: str, role: Role, scope: Scope, now: datetime) -> Actor:
-    person = Person.objects.create(username=key, name=name, password=_hashed(), created_at=now)
+    person = Person.objects.create(
+        username=key, name=name, password=_hashed(tuple(settings.PASSWORD_HASHERS)), created_at=now
+    )
     Grant.objects.create(person=person, role=role, area=scope.area, organ=scope.organ, window=scope.window)
     return person.actor()
 

@@ -8,6 +8,7 @@ import re
 import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from haochaping.accounts import queries
 from haochaping.accounts.rules import WINDOW_MS, Actor, text_to_sign
@@ -122,7 +123,9 @@ class Signed:
         now = clock.now()
         headers = {name: request.headers.get(name, "") for name in SIGNATURE_HEADERS}
         query = request.META.get("QUERY_STRING", "")
-        target = request.path + (f"?{query}" if query else "")
+        raw = getattr(request, "scope", {}).get("raw_path")  # as it was signed, before anything is decoded
+        path = raw.decode("latin-1") if raw else quote(request.path)
+        target = path.partition("?")[0] + (f"?{query}" if query else "")
         signed = check(request.method or "", target, headers, request.body, now)
         if not use_nonces([signed.nonce_key], now=now):
             raise BadSignature("nonce_used", "X-Nonce 已使用过，请每次换新。", now)

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from ninja import Field, Router, Schema
 
-from haochaping.accounts.queries import visible
 from haochaping.channels import commands, queries
 from haochaping.channels.pages import qr_svg
 from haochaping.channels.rules import LINK_DAYS_DEFAULT, LINK_DAYS_MOST
 from haochaping.evaluation import queries as evaluation
-from haochaping.evaluation.models import ServiceEvent
 from haochaping.kit import clock, ids
 from haochaping.kit.errors import Refused
 from haochaping.policy import queries as policy
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
     from haochaping.accounts.signing import SignedBy
+    from haochaping.evaluation.models import ServiceEvent
 
 router = Router(tags=["collection"])
 
@@ -132,8 +131,4 @@ def _signed(request: HttpRequest) -> SignedBy:
 
 
 def _event(signed: SignedBy, project_no: str, service_number: int) -> ServiceEvent:
-    events = ServiceEvent.objects.filter(id=ids.event_id(project_no, service_number))
-    event = visible(events, signed.actor).first()
-    if event is None:
-        raise Refused("service_not_found", 404, "没有这次服务，或它不属于贵单位。")
-    return event
+    return evaluation.one_for(signed.actor, ids.event_id(project_no, service_number))

@@ -25,6 +25,7 @@ from haochaping.directory.commands import Outcome
 from haochaping.evaluation.records import read_evaluation
 from haochaping.flow.admit import admit
 from haochaping.flow.services import admit_services
+from haochaping.kit.cells import guarded
 from haochaping.kit.errors import FieldError, Refused
 
 if TYPE_CHECKING:
@@ -194,7 +195,7 @@ class _Ledger:
         report.warnings.update(warning.partition("：")[0] for warning in warnings)
         errors = "；".join(f"{e.field}: {e.message}" if e.field else e.message for e in result.errors)
         row = [str(line), result.status, result.key, wire.get("orgcode", ""), "；".join(warnings), errors]
-        self._writer.writerow([sheets.guarded(text) for text in row])
+        self._writer.writerow([guarded(text) for text in row])
         if result.status == "rejected":
             self._reject(line, result.errors)
 
@@ -205,7 +206,7 @@ class _Ledger:
             self.report.rejected_path = self._rejected_path
         writer = csv.writer(self._rejected, lineterminator="\n")
         for error in errors:
-            writer.writerow([str(line), *map(sheets.guarded, (error.field, error.code, error.message))])
+            writer.writerow([str(line), *map(guarded, (error.field, error.code, error.message))])
 
 
 def _key(kind: str, wire: Mapping[str, str]) -> str:

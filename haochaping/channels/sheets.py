@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
+from haochaping.kit.cells import guarded, unguarded
 from haochaping.kit.errors import Refused
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ FORMATS_OUT = (".csv", ".xlsx", ".parquet")
 CELL_MOST = 1_000_000  # characters in one field
 XLSX_ROWS = 1_000_000  # a sheet holds 1,048,576
 BLOCK = 1 << 20
-# What a spreadsheet takes for a formula. We put an apostrophe before it, and take it away again when such a file comes back.
-_FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
 _NOT_IN_XLSX = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 
@@ -223,16 +222,6 @@ def _unstorable(texts: Iterable[str]) -> tuple[str, str] | None:
     if any(_UNSTORABLE.search(text) for text in texts):
         return "not_text", "含有空字符或不成对的代理字符，无法保存，请去除。"
     return None
-
-
-def guarded(text: str) -> str:
-    """Text that no spreadsheet takes for a formula."""
-    return "'" + text if _FORMULA.match(text) else text
-
-
-def unguarded(text: str) -> str:
-    """What `guarded` was given."""
-    return text[1:] if text[:1] == "'" and _FORMULA.match(text) else text
 
 
 def write(out: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> int:

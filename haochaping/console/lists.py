@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +9,12 @@ import django_filters as filters
 from django.db.models import F
 
 from haochaping.accounts.rules import area_prefix
+from haochaping.channels.sheets import write_csv
 from haochaping.console import queries
 from haochaping.directory.queries import snapshot
 from haochaping.evaluation.rules import LEVEL_NAMES, Level
 from haochaping.kit import clock
-from haochaping.kit.cells import safe
+from haochaping.kit.cells import text
 from haochaping.policy.rules import SEVERITY_NAMES
 from haochaping.rectification.facts import last_day
 from haochaping.rectification.models import Order
@@ -23,7 +23,7 @@ from haochaping.rectification.queries import is_overdue, narrow
 from haochaping.rectification.rules import CAUSE_NAMES, STATE_NAMES, State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from datetime import date, datetime
 
     from django.db.models import QuerySet
@@ -144,9 +144,11 @@ COLUMNS = (
 def sheet(orders: Iterable[Order]) -> tuple[bytes, int]:
     """Every one of the orders as CSV that spreadsheets open in Chinese and take for text, and how many rows it has."""
     out = io.StringIO(newline="")
-    write = csv.writer(out)
-    write.writerow([title for title, _ in COLUMNS])
-    n = 0
-    for n, order in enumerate(orders, 1):  # noqa: B007  the count of what was written
-        write.writerow([safe(value(order)) for _, value in COLUMNS])
+    head, rows = table(orders)
+    n = write_csv(out, head, rows)
     return out.getvalue().encode("utf-8-sig"), n
+
+
+def table(orders: Iterable[Order]) -> tuple[list[str], Iterator[list[str]]]:
+    """Head and lines of the orders' sheet."""
+    return [title for title, _ in COLUMNS], ([text(value(order)) for _, value in COLUMNS] for order in orders)

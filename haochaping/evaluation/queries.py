@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import Max
 
+from haochaping.accounts.queries import visible
 from haochaping.evaluation.judge import IndicatorInfo
 from haochaping.evaluation.models import Evaluation, Evaluator, FollowUp, Receipt, Ruling, ServiceEvent, Words
 from haochaping.kit import blobs, ids
@@ -20,11 +21,20 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from uuid import UUID
 
+    from haochaping.accounts.rules import Actor
     from haochaping.policy.rules import Policy
 
 
 def event(id: UUID) -> ServiceEvent | None:  # noqa: A002  the house's one id
     return ServiceEvent.objects.filter(id=id).first()
+
+
+def one_for(actor: Actor, id: UUID) -> ServiceEvent:  # noqa: A002
+    """That service event, or Refused 404: what lies outside one's scopes is not there."""
+    found = visible(ServiceEvent.objects.filter(id=id), actor).first()
+    if found is None:
+        raise Refused("service_not_found", 404, "没有这次服务，或它不属于贵单位。")
+    return found
 
 
 def rating(id: UUID) -> Evaluation | None:  # noqa: A002

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+import re
+
+# What a spreadsheet takes for a formula, blanks before the sign included; also what we have guarded before (security T8).
+_FORMULA = re.compile(r"'*\s*[=+\-@\t\r\n＝＋－＠]")
 
 
-def safe(value: object) -> str:
-    """The value as text that no spreadsheet program takes for a formula: what would begin one gets a leading apostrophe.
+def guarded(text: str) -> str:
+    """Text that no spreadsheet takes for a formula: an apostrophe stands before what would begin one."""
+    return "'" + text if _FORMULA.match(text) else text
 
-    Blanks before the sign count too. Numbers, also negative ones, stay numbers; None is an empty cell (security T8).
-    """
+
+def unguarded(text: str) -> str:
+    """What `guarded` was given: when such a file comes back."""
+    return text[1:] if text[:1] == "'" and _FORMULA.match(text) else text
+
+
+def text(value: object) -> str:
+    """A value as a cell's text: None is empty, a flag is 是 or 否. Guard it before it is written."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return "是" if value else "否"
-    if isinstance(value, (int, float)):
-        return str(value)
-    text = str(value).replace("\x00", "")
-    return f"'{text}" if text.startswith(DANGEROUS) or text.lstrip().startswith(DANGEROUS) else text
+    return str(value).replace("\x00", "")
+
+
+def safe(value: object) -> str:
+    """A value as guarded text. Numbers, also negative ones, stay numbers."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return str(value) if is_number else guarded(text(value))

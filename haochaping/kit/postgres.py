@@ -266,7 +266,9 @@ class Embedded:
                 return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if number is None:
                 break
-            left = [p for pid in named("postgres", uid) if (p := Process.find(pid)) and links(pid, self._account)[1] == data]
+            left = [
+                p for pid in named("postgres", uid) if (p := Process.find(pid)) and links(pid, self._account)[1] == data
+            ]
             for process in left:
                 process.send(number)
             for process in left:

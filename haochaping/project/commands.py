@@ -6,7 +6,10 @@ import argparse
 import getpass
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Given = argparse.Namespace
 KINDS = ("regions", "organs", "halls", "windows", "clerks", "items", "guides", "themes", "services", "evaluations")
@@ -140,11 +143,38 @@ def import_file(given: Given) -> int:
 
 def export_file(given: Given) -> None:
     _setup()
-    from haochaping.channels import exports
+    from haochaping.channels import exports, sheets
+    from haochaping.kit.cells import text
 
-    filters = dict(part.split("=", 1) for part in given.filter)
-    count = exports.run(given.kind, given.out, filters)
+    filters = dict(part.partition("=")[::2] for part in given.filter)
+    if given.kind in {"orders", "statistics", "open-data"}:
+        head, rows = _table(given.kind, filters)
+        lines = ([text(cell) for cell in row] for row in rows)
+        count = sheets.write(given.out, head, lines) if given.out else sheets.write_csv(sys.stdout, head, lines)
+    else:
+        count = exports.run(given.kind, given.out, filters)
     print(f"{count} rows written", file=sys.stderr)
+
+
+def _table(kind: str, filters: dict[str, str]) -> tuple[list[str], Iterable[list[Any]]]:
+    """Head and lines of what is not master data. Everything: whoever has the command line has the database."""
+    from datetime import date
+
+    from haochaping.accounts.rules import SYSTEM
+    from haochaping.analytics.export import statistics
+    from haochaping.console import lists
+    from haochaping.kit import clock
+    from haochaping.publication.queries import open_data
+    from haochaping.rectification.queries import orders_for
+
+    now = clock.now()
+    if kind == "statistics":
+        return statistics(filters, now=now)
+    if kind == "open-data":
+        today = clock.day(now)
+        start = date.fromisoformat(filters.get("from", f"{today:%Y}-01-01"))
+        return open_data(start, date.fromisoformat(filters.get("to", f"{today}")), now=now)
+    return lists.table(orders_for(SYSTEM).order_by("dispatched_at"))
 
 
 def create_app(given: Given) -> int:

@@ -250,5 +250,5 @@ WAITING_FOR = {
     State.APPEALING: "复核人员裁决",
     State.RECTIFYING: "承办单位整改并答复",
     State.REVIEWING: "主管部门审核",
-    State.CALLBACK: "12345回访，您也可以直接评价整改结果",
+    State.CALLBACK: "12345回访，听取您对整改的意见",
 }

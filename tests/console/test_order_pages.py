@@ -269,7 +269,7 @@ class TestTheList:
         client = as_("city")
         with held_at(LATER):
             answer = client.post("/console/orders/export?state=open")
-        rows = answer.content.decode("utf-8-sig").strip().split("\r\n")
+        rows = answer.content.decode("utf-8-sig").strip().splitlines()
         assert answer["X-Row-Count"] == str(len(rows) - 1) == "45"
         cells = [cell.strip('"') for row in rows for cell in row.split(",")]
         assert not [cell for cell in cells if cell[:1] in "=+-@" and cell]
