@@ -199,7 +199,7 @@ class Loader:
         from haochaping.project.demo import scripts
         from haochaping.project.demo.days import Days
         from haochaping.project.demo.front import Front
-        from haochaping.project.demo.plan import SCALES
+        from haochaping.project.demo.plan import SCALES, days_of
         from haochaping.project.demo.stories import Stories
 
         scale, region = SCALES[self.marker.scale], self.profile.region
@@ -211,8 +211,8 @@ class Loader:
         stories = Stories(bad, told, self.cast)
         organs = snapshot().organs
         life = Days(visits, self.senders, {code: (organ.area, organ.path) for code, organ in organs.items()})
-        dates = [today - timedelta(days=back) for back in range(scale.days - 1, -1, -1)]
-        text = f"{scale.days} 天：{len(visits)} 次服务、评价与工单 services, ratings, work orders"
+        dates = days_of(scale, calendar(region), self.until)
+        text = f"{len(dates)} 天：{len(visits)} 次服务、评价与工单 services, ratings, work orders"
         with asyncio.Runner() as runner:
             front = Front()
             for date in self.progress.over(dates, text):

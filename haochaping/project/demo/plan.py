@@ -15,6 +15,7 @@ from haochaping.project.demo.province import credit_code, person_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import date
 
     from haochaping.kit.workdays import Calendar
     from haochaping.project.demo.province import Clerk, Item, Organ, Province, Window
@@ -152,8 +153,7 @@ class Planner:
 
     def _days(self, scale: Scale) -> list[tuple[datetime, int]]:
         """Each day's beginning in China, and how much happens on it: working days, weekdays, and how far today has got."""
-        today = self.until.astimezone(CHINA).replace(hour=0, minute=0, second=0, microsecond=0)
-        starts = [today - timedelta(days=back) for back in range(scale.days - 1, -1, -1)]
+        starts = [datetime.combine(date, time(), CHINA) for date in days_of(scale, self.calendar, self.until)]
         weights = [
             WEEKDAYS[start.weekday()] * (1.0 if self.calendar.is_workday(start.date()) else 0.16) for start in starts
         ]
@@ -312,6 +312,14 @@ def _awake(moment: datetime) -> datetime:
         return local
     wake = local.replace(hour=7, minute=local.minute, second=local.second)
     return wake if local.hour < 7 else wake + timedelta(days=1)
+
+
+def days_of(scale: Scale, calendar: Calendar, until: datetime) -> list[date]:
+    """The days that are lived through, oldest first: more than the scale says where holidays would leave too few to work in."""
+    today, n = day(until), scale.days
+    while calendar.workdays_between(today - timedelta(days=n), today) <= scale.days // 2:
+        n += 1
+    return [today - timedelta(days=back) for back in range(n - 1, -1, -1)]
 
 
 def next_sending(ready: datetime) -> datetime:
