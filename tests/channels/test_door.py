@@ -210,3 +210,20 @@ class TestTheSignature:
 
     def test_it_covers_the_sorted_query(self, served):
         assert served.call("GET", "/api/v1/indicators?b=2&a=1").status_code == 200
+
+
+def test_the_openapi_document_holds_the_doors_paths_and_every_field_it_reads(client, db):
+    """What `read_service` and `read_evaluation` take is what the document says, no more and no less."""
+    import inspect
+    import re
+
+    from haochaping.evaluation import records
+
+    document = client.get("/api/v1/openapi.json").json()
+    for path in ("/api/v1/services", "/api/v1/evaluations", "/api/v1/evaluations/batch"):
+        assert set(document["paths"][path]) == {"post"}
+    for reader, schema in ((records.read_service, "Service"), (records.read_evaluation, "Evaluation")):
+        source = inspect.getsource(reader) + (inspect.getsource(records._organ) if schema == "Service" else "")
+        read = set(re.findall(r"r\.(?:text|number|moment|choice)\(\s*\"(\w+)\"", source))
+        read |= {"orgcode", "deptCode"} if schema == "Service" else {"consent"}
+        assert read - {"proManagerNo"} == set(document["components"]["schemas"][schema]["properties"])
