@@ -46,6 +46,7 @@ TODO = {
     S.CALLBACK: "待回访",
 }
 NEWS = timedelta(days=3)
+NEWS_LINES = 6
 SOON = 10  # lines of the list of what is due next
 
 
@@ -143,15 +144,16 @@ def end_of_next_workday(now: datetime) -> datetime:
 
 
 def news(actor: Actor, now: datetime) -> list[News]:
-    """What others did in the last days with open orders that this person sees. Days only: an exact time may betray a rater."""
-    seen = orders_for(actor)
+    """What others last did in these days with each open order this person sees. Shown as days: a moment may betray a rater."""
+    seen = orders_for(actor).filter(closed_at=None)
     moves = (
         Move.objects.filter(at__gte=now - NEWS, at__lte=now, order_id__in=seen.values("id"))
         .exclude(actor_id=actor.id, actor_kind=actor.kind)
         .exclude(verb__in=("open", "note"))
-        .order_by("-at", "-n")[:8]
+        .order_by("-at", "-n")[: NEWS_LINES * 10]
     )
-    found = list(moves)
+    newest = {move.order_id: move for move in reversed(moves)}
+    found = sorted(newest.values(), key=lambda move: move.at, reverse=True)[:NEWS_LINES]
     orders = {order.id: order for order in seen.filter(id__in={move.order_id for move in found})}
     return [
         News(

@@ -17,7 +17,7 @@
       textStyle: { fontFamily: "PingFang SC, Microsoft YaHei, Noto Sans CJK SC, sans-serif", fontSize: 12, color: "#1b2430" },
       tooltip: { trigger: "axis", renderMode: "richText", confine: true },
       legend: { top: 0, left: 0, itemGap: 16 },
-      grid: { left: 8, right: 8, top: 48, bottom: 4, containLabel: true },
+      grid: { left: 8, right: 8, top: place.clientWidth < 480 ? 76 : 48, bottom: 4, containLabel: true },
       xAxis: { type: "category", data: data.days, axisTick: { show: false }, axisLine: { lineStyle: { color: "#cfd6e0" } } },
       yAxis: [
         { type: "value", name: "件", minInterval: 1, splitLine: { lineStyle: { color: "#e6ebf2" } } },

@@ -1,0 +1,217 @@
+"""The console in a real browser: nothing for axe to find, nothing over the edge, by keyboard and without a script."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from playwright.sync_api import expect
+
+from haochaping.analytics.commands import rebuild_lake
+from haochaping.evaluation.records import read_evaluation
+from haochaping.flow.admit import admit
+from haochaping.kit import clock
+from haochaping.rectification.commands import perform
+from haochaping.rectification.models import Order
+from tests.cast import BAD, PASSWORD, wire_rating
+from tests.console.stage import REAL_NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from playwright.sync_api import Page
+
+    from tests.browser.conftest import Live
+
+Visit = "Callable[..., Page]"
+WIDTHS = (390, 1280)
+CONFIRM = {
+    "is_true": "true",
+    "is_reasonable": "true",
+    "cause": "attitude",
+    "severity": "general",
+    "findings": "当日只开一个窗口，排队确有两小时。",
+}
+SUBMIT = {"measures": "增开两个窗口，安排导办员。", "reply": "已增开窗口，安排导办员，平均等候降到十分钟。"}
+WAY: tuple[tuple[str, str, dict[str, str]], ...] = (
+    ("sign", "rectifier", {}),
+    ("confirm", "rectifier", CONFIRM),
+    ("submit", "rectifier", SUBMIT),
+    ("approve", "city", {}),
+)
+PAGES = {
+    "rectifier": ("", "orders/", "orders/{dispatched}/", "orders/{verifying}/", "directory/", "password"),
+    "operator": ("", "orders/{callback}/"),
+    "supervisor": ("", "orders/?state=all&q=none", "orders/{late}/", "overview/", "policy/", "exchange/"),
+    "admin": ("", "directory/?kind=windows"),
+    "audit": ("audit/",),
+    "clerk": ("overview/",),
+}
+
+
+def bad_order(live: Live, steps: int = 0, days_ago: int = 0, **rating: Any) -> Order:
+    """A bad rating's order that has come so far along the way."""
+    now = clock.now() - timedelta(days=days_ago)
+    with clock.held_at(now):
+        event = live.serve(mobile=REAL_NAME["mobile"])
+    at = clock.to_wire(now - timedelta(minutes=30))
+    wire = wire_rating(event.project_no, **(BAD | REAL_NAME | {"assessTime": at} | rating))
+    (outcome,) = admit([read_evaluation(wire, source=live.cast.app_id, best_is_one=False)], now=now)
+    for verb, who, facts in WAY[:steps]:
+        perform(order_id=outcome.id, verb=verb, actor=getattr(live.cast, who), facts=facts, now=now)
+    return Order.objects.get(pk=outcome.id)
+
+
+def log_in(page: Page, live: Live, username: str) -> None:
+    page.goto(f"{live.url}/console/login")
+    page.get_by_label("用户名").fill(username)
+    page.get_by_label("密码").fill(PASSWORD)
+    page.get_by_role("button", name="登录").click()
+    page.wait_for_url(re.compile(r"/console/(?!login)"))
+
+
+SCENE: dict[str, str] = {}
+
+
+@pytest.fixture
+def scene(live: Live) -> dict[str, str]:
+    """The orders of the pages below; this process's server keeps them."""
+    if not SCENE:
+        made = {"dispatched": bad_order(live), "verifying": bad_order(live, 1), "callback": bad_order(live, 4)}
+        made["late"] = bad_order(live, 1, days_ago=4)
+        SCENE.update({name: order.order_no for name, order in made.items()})
+        rebuild_lake(now=clock.now())
+    return SCENE
+
+
+@pytest.fixture
+def is_sound(axe: Callable[[Page], list[str]], fits: Callable[[Page], bool]) -> Callable[[Page], None]:
+    def check(page: Page) -> None:
+        assert axe(page) == [], page.url
+        assert fits(page), page.url
+
+    return check
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("username", PAGES)
+def test_every_page_fits_and_axe_finds_nothing(
+    visit: Visit, is_sound: Callable[[Page], None], scene: dict[str, str], live: Live, *, username: str, width: int
+) -> None:
+    page = visit(width=width, height=900)
+    log_in(page, live, username)
+    for path in PAGES[username]:
+        page.goto(f"{live.url}/console/{path.format(**scene)}")
+        page.wait_for_load_state("networkidle")
+        is_sound(page)
+
+
+def test_the_login_its_error_and_its_lock_are_fit_to_be_read(
+    live: Live, visit: Visit, is_sound: Callable[[Page], None]
+) -> None:
+    page = visit(width=390)
+    for n in range(6):
+        page.goto(f"{live.url}/console/login")
+        if n == 0:
+            is_sound(page)
+        page.get_by_label("用户名").fill("somebody")
+        page.get_by_label("密码").fill("guess")
+        page.get_by_role("button", name="登录").click()
+        is_sound(page)
+    expect(page.get_by_role("heading", name="账号暂时锁定")).to_be_visible()
+
+
+def test_on_a_phone_the_side_bar_is_a_menu(live: Live, visit: Visit) -> None:
+    page = visit(width=390, java_script_enabled=False)
+    log_in(page, live, "rectifier")
+    link = page.get_by_role("navigation", name="主导航（菜单）").get_by_role("link", name="差评工单")
+    expect(link).to_be_hidden()
+    page.get_by_text("菜单", exact=True).click()
+    link.click()
+    expect(page.get_by_role("heading", name="差评工单")).to_be_visible()
+
+
+def test_without_a_script_an_order_is_signed_and_verified(live: Live, visit: Visit) -> None:
+    order = bad_order(live)
+    page = visit(width=1280, java_script_enabled=False)
+    log_in(page, live, "rectifier")
+    page.goto(f"{live.url}/console/orders/{order.order_no}/")
+    page.get_by_role("button", name="下一步：核对").first.click()
+    page.get_by_role("button", name="确认提交").click()
+    expect(page.get_by_role("status")).to_contain_text("已办理“签收”，现为“核实中”")
+    page.get_by_role("button", name="下一步：核对").first.click()
+    expect(page.get_by_role("alert")).to_contain_text("请填写“核实情况”")
+    for name, value in CONFIRM.items():
+        field = page.locator(f"form[action$='/confirm'] [name={name}]")
+        if name in {"is_true", "is_reasonable", "severity"}:
+            page.locator(f"form[action$='/confirm'] [name={name}][value={value}]").check()
+        elif name == "cause":
+            field.select_option(value)
+        else:
+            field.fill(value)
+    page.get_by_role("button", name="下一步：核对").first.click()
+    expect(page.get_by_text("由“核实中”转入“整改中”")).to_be_visible()
+    page.get_by_role("button", name="返回修改").click()
+    expect(page.locator("form[action$='/confirm'] [name=findings]")).to_have_value(CONFIRM["findings"])
+    page.get_by_role("button", name="下一步：核对").first.click()
+    page.get_by_role("button", name="确认提交").click()
+    expect(page.get_by_role("status")).to_contain_text("现为“整改中”")
+
+
+def test_by_keyboard_alone_one_skips_to_the_content_opens_a_move_and_makes_it(live: Live, visit: Visit) -> None:
+    order = bad_order(live, 1)
+    page = visit(width=1280)
+    log_in(page, live, "city")
+    page.goto(f"{live.url}/console/orders/{order.order_no}/")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="跳到正文")).to_be_focused()
+    page.keyboard.press("Enter")
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.textContent.trim()") == "催办":
+            break
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.type("请今天内核实")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("已办理“催办”")
+
+
+def test_with_a_script_a_filter_changes_list_tabs_and_address_without_a_new_page(live: Live, visit: Visit) -> None:
+    mild = bad_order(live, satisfaction=2, evalDetail="209")
+    page = visit(width=1280)
+    log_in(page, live, "supervisor")
+    page.goto(f"{live.url}/console/orders/")
+    page.evaluate("window.isSamePage = true")
+    page.get_by_label("工单编号或事项").fill(mild.order_no)
+    page.get_by_label("满意度").select_option("2")
+    expect(page.locator("#rows tbody tr")).to_have_count(1)
+    expect(page.locator("#tabs [aria-current]")).to_contain_text("1")
+    assert "level=2" in page.url
+    assert page.evaluate("window.isSamePage") is True
+    page.get_by_label("满意度").select_option("1")
+    expect(page.get_by_text("没有符合条件的工单")).to_be_visible()
+
+
+def test_the_chart_is_drawn_and_its_table_says_the_same(live: Live, visit: Visit) -> None:
+    bad_order(live)
+    rebuild_lake(now=clock.now())
+    page = visit(width=1280)
+    log_in(page, live, "leader")
+    expect(page.locator("#trend-chart canvas")).to_be_visible()
+    page.get_by_text("查看数据表").click()
+    expect(page.get_by_role("region", name="近30天数据表").locator("tbody tr").first).to_be_visible()
+
+
+def test_words_that_pretend_to_be_markup_do_nothing(live: Live, visit: Visit) -> None:
+    words = "<script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\">"
+    order = bad_order(live, writingEvaluation=words)
+    page = visit(width=1280)
+    page.on("dialog", lambda _: pytest.fail("a dialog opened"))
+    log_in(page, live, "city")
+    page.goto(f"{live.url}/console/orders/{order.order_no}/")
+    expect(page.get_by_text(words)).to_be_visible()
+    assert order.order_no in page.title()
