@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid5
 
-from lake_rows import day, noon
+from tests.analytics.lake_rows import day, noon
 
 from haochaping.evaluation.models import Evaluation, Lapse, Ruling, ServiceEvent
 from haochaping.outbox.commands import tell

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.parquet as pq
 import pytest
 from django.db import connection
-from lake_rows import day, noon
-from record import event, lapse, order, rating, ruling
+from tests.analytics.lake_rows import day, noon
+from tests.analytics.record import event, lapse, order, rating, ruling
 
 from haochaping.analytics import lake
 from haochaping.analytics.commands import rebuild_lake, refresh_lake
@@ -113,7 +113,7 @@ def test_a_moved_or_vanished_service_leaves_its_old_day(a_month: None) -> None:
     refresh_lake(now=NOW)
     moved = ServiceEvent.objects.get(service_day=day("11-04"))
     ServiceEvent.objects.filter(id=moved.id).update(service_day=day("11-06"))
-    from record import hear
+    from tests.analytics.record import hear
 
     hear(moved.id, "service", day("11-04"), NOW)
     refresh_lake(now=NOW)
@@ -189,7 +189,7 @@ import django
 django.setup()
 from datetime import datetime, UTC
 from django.db import transaction
-from record import event, rating
+from tests.analytics.record import event, rating
 from haochaping.analytics.commands import refresh_lake
 start = int(sys.argv[1])
 print("ready", flush=True)

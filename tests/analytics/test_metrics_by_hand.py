@@ -29,7 +29,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from lake_rows import day, fill, noon, order, service
+from tests.analytics.lake_rows import day, fill, noon, order, service
 
 from haochaping.analytics.metrics import METRICS
 from haochaping.analytics.queries import figures

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from lake_rows import day, fill, noon, order, service
+from tests.analytics.lake_rows import day, fill, noon, order, service
 
 from haochaping.accounts.rules import SYSTEM, Actor, Role, Scope
 from haochaping.analytics.overview import HEADLINE, Overview, overview

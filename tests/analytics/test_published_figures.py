@@ -25,7 +25,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from lake_rows import order
+from tests.analytics.lake_rows import order
 
 from haochaping.analytics import lake
 from haochaping.analytics.metrics import ORDERS, SERVICES

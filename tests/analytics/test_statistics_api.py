@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from lake_rows import fill, order, service
+from tests.analytics.lake_rows import fill, order, service
 
 from haochaping.accounts.commands import create_app
 from haochaping.accounts.signing import sign

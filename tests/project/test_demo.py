@@ -293,7 +293,7 @@ def test_the_fake_national_platform_starts_beside_the_demo_and_says_where(loaded
     written.unlink(missing_ok=True)
     with subprocess.Popen(argv, env=loaded.env | env, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
-            assert process.stdout.readline().startswith("http://127.0.0.1:")
+            assert "http://127.0.0.1:" in process.stdout.readline()
             assert json.loads(written.read_text())["URL"].startswith("http://127.0.0.1:")
         finally:
             process.terminate()

@@ -21,7 +21,7 @@ from haochaping.publication import queries
 from haochaping.publication.rules import axis_start, mark
 
 sys.path.append(str(ROOT / "tests" / "analytics"))
-from lake_rows import fill, noon, order, service
+from tests.analytics.lake_rows import fill, noon, order, service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
