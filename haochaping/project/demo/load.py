@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sys
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ SEED = 20190903
 FILE = "demo.json"
 COLLECTIONS = 2  # of the outbox's notes, and
 SEND_FOR = 4.0  # seconds of telling the national platform: the load's own part, the worker goes on with the rest
+MANY = 10  # things whose progress is told in four lines where no bar can be drawn
 BAR = "{desc} {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} {elapsed}"
 
 
@@ -80,7 +82,7 @@ class Progress:
         self.say(f"{text} …")
         for n, thing in enumerate(things, 1):
             yield thing
-            if n % max(len(things) // 4, 1) == 0:
+            if len(things) > MANY and n % (len(things) // 4) == 0:
                 self.say(f"{text} {n}/{len(things)}")
 
 
@@ -91,6 +93,7 @@ def main(profile: str, scale: str) -> None:
     import django
 
     django.setup()
+    logging.getLogger("django.request").setLevel("ERROR")  # a load that goes on meets its own earlier ratings: 409
     report = load(profile, scale, now=clock.now(), progress=Progress())
     if report.did:
         counts = " ".join(f"{name}={sum(counted.values())}" for name, counted in report.tally.items())

@@ -18,7 +18,7 @@ def main() -> None:
         signal.signal(number, lambda *_: stop.set())
     with NationalPlatform(config.data_dir() / "national") as platform:
         store_access(platform.url, platform.app_mark, platform.app_word, platform.public_key)
-        print(platform.url, flush=True)
+        print(f"模拟国家平台 fake national platform {platform.url}", flush=True)
         stop.wait()
 
 
