@@ -143,16 +143,17 @@ def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
     raise RuntimeError(f"the server did not come up at {url}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def _playwright() -> Iterator[Playwright]:
-    # Playwright keeps an event loop in this thread, in which Django would refuse to ask the database.
+    # Playwright keeps an event loop in this thread, in which Django would refuse to ask the database and other tests
+    # could not start a loop of their own: it goes with the module.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     with sync_playwright() as playwright:
         yield playwright
     del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(_playwright: Playwright) -> Iterator[Browser]:
     """Debian's Chromium, headless."""
     chromium = shutil.which("chromium")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -39,9 +38,8 @@ class Integrator:
         return self.together([(method, target, body)], headers=headers, now=now)[0]
 
     def together(self, requests, *, headers=None, now=NOW) -> list[httpx.Response]:
-        """All at once. In a thread of its own: a browser test before us may have left its event loop in this one."""
-        with ThreadPoolExecutor(1) as thread:
-            return thread.submit(lambda: asyncio.run(self.calls(requests, headers=headers, now=now))).result()
+        """All at once."""
+        return asyncio.run(self.calls(requests, headers=headers, now=now))
 
     async def calls(self, requests, *, headers=None, now=NOW) -> list[httpx.Response]:
         with clock.held_at(now):
