@@ -76,9 +76,16 @@ def demo(given: argparse.Namespace) -> None:
         argv, env = load.national_command(config.data_dir())
         url = f"http://{given.host}:{given.port}/"
 
+        os.environ["HCP_DEMO"] = "1"
+
         def ready() -> None:
             print(f"READY {url}", flush=True)
             print(load.accounts_text(config.data_dir(), url), flush=True)
+            links = [sys.executable, "-m", "haochaping.project.demo.links"]
+            told = subprocess.run(
+                links, env=_environment(given), check=False, capture_output=True, text=True, cwd=config.ROOT
+            )
+            print("评价链接 links to rate with\n  " + "\n  ".join(told.stdout.split()), flush=True)
 
         _run([Command("national", argv, env=os.environ | env)], given, ready)
 
@@ -109,7 +116,7 @@ def _run(more: list[Program], given: argparse.Namespace, on_ready: Callable[[], 
     from haochaping.kit.supervise import Command, Database, Supervisor
 
     address = ["--host", given.host, "--port", str(given.port)]
-    environment = os.environ | {"HCP_PUBLIC_URL": config.text("PUBLIC_URL", f"http://{given.host}:{given.port}")}
+    environment = _environment(given)
     programs: list[Program] = []
     if not config.text("DATABASE_URL"):
         programs.append(Database(Embedded(config.data_dir() / "postgres")))
@@ -120,6 +127,10 @@ def _run(more: list[Program], given: argparse.Namespace, on_ready: Callable[[], 
         Command("worker", [*HCP, "worker"], env=environment),
     ]
     Supervisor(programs, grace=GRACE + 2, on_ready=on_ready).run()
+
+
+def _environment(given: argparse.Namespace) -> dict[str, str]:
+    return os.environ | {"HCP_PUBLIC_URL": config.text("PUBLIC_URL", f"http://{given.host}:{given.port}")}
 
 
 def _answers(url: str) -> bool:

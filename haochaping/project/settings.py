@@ -80,6 +80,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "haochaping.project.context.installation",
             ],
         },
     },
@@ -146,6 +147,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024  # a page's form; the signed API has lim
 
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "jobs"
 
+IS_DEMO = config.text("DEMO") == "1"  # set by `hcp demo` for its own processes
 LAKE = DATA / "lake"
 ENGINE = config.text("ENGINE", "duckdb")
 SPARK_MASTER = config.text("SPARK_MASTER", "local[2]")
