@@ -105,10 +105,18 @@ def forget_apps() -> None:
         _apps.clear()
 
 
+def sender(source: str) -> AppInfo | None:
+    """The app that sent what waits here since, switched off or not; None where no app did. For its reach, not for signing."""
+    app = App.objects.filter(app_id=source).first()
+    return _info(app) if app else None
+
+
 def _read_app(app_id: str) -> AppInfo | None:
     app = App.objects.filter(app_id=app_id, is_active=True).first()
-    if app is None:
-        return None
+    return _info(app) if app else None
+
+
+def _info(app: App) -> AppInfo:
     keys = AppKey.objects.filter(app=app, revoked_at__isnull=True).order_by("-created_at", "-id")[:2]
     return AppInfo(
         app.app_id,

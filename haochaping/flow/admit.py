@@ -12,6 +12,7 @@ import msgspec
 from django.db import DataError, IntegrityError, transaction
 
 from haochaping.accounts.commands import use_nonces
+from haochaping.accounts.queries import sender
 from haochaping.evaluation import queries as evaluation
 from haochaping.evaluation.judge import judge_against, judge_alone
 from haochaping.evaluation.models import Applicant, Evaluation, Evaluator, Parked, ServiceEvent
@@ -37,6 +38,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 ALREADY_RATED = Refused("already_rated", 409, "本次服务已评价，一次服务只评价一次。")
 NONCE_USED = Refused("nonce_used", 401, "X-Nonce 已使用过，请每次换新。")
+NOT_STORABLE = Refused("not_storable", 422, "该记录含有无法保存的内容，请检查各字段的字符与长度。")
 
 # What `ServiceEvent` hands down to the rating as it was served.
 AS_SERVED = (
@@ -90,9 +92,9 @@ def _bisect(work: Callable[[list[T], datetime], list[R]], group: list[T], now: d
     try:
         with transaction.atomic():
             return list(work(group, now))
-    except (DataError, IntegrityError):
+    except (DataError, IntegrityError, Refused) as no:
         if len(group) == 1:
-            return [Refused("not_storable", 422, "该记录含有无法保存的内容，请检查各字段的字符与长度。")]
+            return [no if isinstance(no, Refused) else NOT_STORABLE]
     half = len(group) // 2
     return _bisect(work, group[:half], now) + _bisect(work, group[half:], now)
 
@@ -101,6 +103,8 @@ def _admit(group: list[tuple[Submission, tuple[str, str] | None, AppInfo | None]
     keys_used = [nonce for _, nonce, _ in group if nonce]
     fresh = use_nonces(keys_used, now=now) if keys_used else set()
     events = ServiceEvent.objects.in_bulk({_id(s) for s, _, _ in group})
+    # A rating that was acknowledged while its service was not known is the first, if it is not taken up yet.
+    held = _parked_digests(events)
     phones = {
         row.id: bytes(row.phone_index)
         for row in Applicant.objects.filter(id__in=[_id(s) for s, _, _ in group if s.mobile])
@@ -128,6 +132,9 @@ def _admit(group: list[tuple[Submission, tuple[str, str] | None, AppInfo | None]
         except Refused as no:
             outcomes[place] = Outcome("rejected", id_, refused=no)
             continue
+        if id_ in held and held[id_] != _digest(s):
+            outcomes[place] = Outcome("conflict", id_, refused=ALREADY_RATED)
+            continue
         if id_ in winners or id_ in parked:
             again.append(place)
         elif event is None:
@@ -135,12 +142,7 @@ def _admit(group: list[tuple[Submission, tuple[str, str] | None, AppInfo | None]
         else:
             winners[id_] = (place, s, _row(s, event, known, phones.get(id_), now))
     created = _write({id_: (s, row) for id_, (_, s, row) in winners.items()}, events, now)
-    digests = {
-        row[0]: bytes(row[1])
-        for row in Evaluation.objects.filter(id__in=[i for i in winners if i not in created]).values_list(
-            "id", "digest"
-        )
-    }
+    digests = _digests(i for i in winners if i not in created)
     for id_, (place, _, row) in winners.items():
         if id_ in created:
             order = created[id_]
@@ -160,17 +162,6 @@ def _admit(group: list[tuple[Submission, tuple[str, str] | None, AppInfo | None]
             else _repeat(first.id, _digest(s), digests.get(first.id))
         )
     return [o for o in outcomes if o is not None]
-
-
-def _may_submit(event: ServiceEvent | None, app: AppInfo | None, *, is_fresh: bool) -> None:
-    if not is_fresh:
-        raise NONCE_USED
-    if (
-        event is not None
-        and app is not None
-        and not app.reaches(area_path=event.area_path, organ_path=event.organ_path)
-    ):
-        raise Refused("service_not_yours", 404, "没有这次服务，或它不属于贵单位。")
 
 
 def _repeat(id_: UUID, digest: bytes, stored: bytes | None, late: Refused | None = None) -> Outcome:
@@ -321,20 +312,36 @@ def _park(
             }
         )
     insert_new("evaluation_receipt", _receipts(insert_new("evaluation_parked", rows)), key="digest")
-    stored = {
-        row[0]: bytes(row[1])
-        for row in Parked.objects.filter(id__in=list(parked), kind="evaluation").values_list("id", "digest")
-    }
-    digests.update(stored)
+    stored = _parked_digests(parked)
+    taken_up = _digests(i for i in parked if i not in stored)  # by its service event, which came this moment
+    digests.update(stored | taken_up)
     for id_, (place, s) in parked.items():
-        if stored.get(id_) == _digest(s):
-            outcomes[place] = Outcome("parked", id_, ids.receipt(id_))
+        if digests.get(id_) == _digest(s):
+            outcomes[place] = Outcome("duplicate" if id_ in taken_up else "parked", id_, ids.receipt(id_))
         else:
             outcomes[place] = Outcome("conflict", id_, refused=ALREADY_RATED)
 
 
+def _digests(ids_: Iterable[UUID]) -> dict[UUID, bytes]:
+    """What is rated already: the digest of each of these ratings."""
+    wanted = list(ids_)
+    rows = Evaluation.objects.filter(id__in=wanted).values_list("id", "digest") if wanted else ()
+    return {id_: bytes(digest) for id_, digest in rows}
+
+
+def _parked_digests(ids_: Iterable[UUID]) -> dict[UUID, bytes]:
+    """Of these, the ratings that wait for their service event."""
+    wanted = list(ids_)
+    waiting = Parked.objects.filter(id__in=wanted, kind="evaluation", waits_for="event")
+    rows = waiting.values_list("id", "digest") if wanted else ()
+    return {id_: bytes(digest) for id_, digest in rows}
+
+
 def unpark(rows: Sequence[Parked], *, now: datetime) -> int:
-    """Admit parked ratings whose service event has arrived; those that are refused now stay, with the reason. How many left."""
+    """Admit parked ratings whose service event has arrived; those that are refused now stay, with the reason. How many left.
+
+    Whose service it is has only now come out: an app's rating is held to the organs that the app may rate.
+    """
     waiting = [
         (
             row,
@@ -344,7 +351,8 @@ def unpark(rows: Sequence[Parked], *, now: datetime) -> int:
         )
         for row in rows
     ]
-    outcomes = admit([s for _, s in waiting], now=now)
+    senders = {row.source: sender(row.source) for row in rows}
+    outcomes = admit([s for _, s in waiting], now=now, apps=[senders[row.source] for row in rows])
     done = 0
     for (row, _), outcome in zip(waiting, outcomes, strict=True):
         if outcome.status in {"created", "duplicate"}:

@@ -9,6 +9,7 @@ import msgspec
 from django.db import DataError, IntegrityError, transaction
 
 from haochaping.accounts.commands import use_nonces
+from haochaping.accounts.queries import sender
 from haochaping.directory.queries import snapshot
 from haochaping.evaluation import queries as evaluation
 from haochaping.evaluation.models import Applicant, Parked, ServiceEvent, ServiceVersion
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 PERSONAL = {"user_name", "credit_num", "mobile", "credit_type"}
 RESUME_BATCH = 500
+NOT_YOURS = FieldError("orgcode", "organ_not_yours", "该应用无权提交此单位的办件。")
+NOT_STORABLE = FieldError("", "not_storable", "该记录含有无法保存的内容，请检查各字段的字符与长度。")
 
 
 @dataclass(frozen=True)
@@ -72,8 +75,7 @@ def _halve(
             return _admit([record for _, record in group], source, now, app, is_probe=is_probe)
     except (DataError, IntegrityError):
         if len(group) == 1:
-            no = FieldError("", "not_storable", "该记录含有无法保存的内容，请检查各字段的字符与长度。")
-            return [ServiceOutcome(*_name(group[0][1]), "rejected", errors=(no,))]
+            return [ServiceOutcome(*_name(group[0][1]), "rejected", errors=(NOT_STORABLE,))]
     half = len(group) // 2
     return _halve(group[:half], source, now, app, is_probe=is_probe) + _halve(
         group[half:], source, now, app, is_probe=is_probe
@@ -82,7 +84,9 @@ def _halve(
 
 def _name(record: Mapping[str, Any]) -> tuple[str, int | None]:
     number = str(record.get("serviceNumber", ""))
-    return str(record.get("projectNo", ""))[:100], int(number) if number.isdigit() and len(number) < 3 else None
+    return str(record.get("projectNo", ""))[:100], int(number) if number.isascii() and number.isdigit() and len(
+        number
+    ) < 3 else None
 
 
 def _admit(
@@ -106,14 +110,19 @@ def _admit(
                 _may_speak_for(app, row["area"], directory.organs[record.organ_code])
                 if id_ in read:  # twice in one group: the later one is what holds
                     outcomes[read[id_][0]] = ServiceOutcome(record.project_no, record.service_number, "unchanged", id_)
+                parked.pop(id_, None)
                 read[id_] = (place, record, row)
         except Refused as no:
             outcomes[place] = ServiceOutcome(
                 *_name(raw), "rejected", errors=no.fields or (FieldError("", no.code, no.message),)
             )
-    statuses = _write(read, now)
+    statuses = _write(read, now, app)
     for id_, (place, record, _) in read.items():
-        outcomes[place] = ServiceOutcome(record.project_no, record.service_number, statuses[id_], id_)
+        outcomes[place] = (
+            ServiceOutcome(record.project_no, record.service_number, statuses[id_], id_)
+            if id_ in statuses
+            else ServiceOutcome(record.project_no, record.service_number, "rejected", errors=(NOT_YOURS,))
+        )
     _park(parked, source, now)
     for id_, (place, record, missing) in parked.items():
         name, _, code = missing.partition(":")
@@ -134,8 +143,7 @@ def _may_speak_for(app: AppInfo | None, area: str, organ: Any) -> None:
     if app is not None and not (
         snapshot().area_path(area).startswith(app.area) and (path.startswith(app.organ) or not organ)
     ):
-        no = FieldError("orgcode", "organ_not_yours", "该应用无权提交此单位的办件。")
-        raise Refused(no.code, 403, no.message, (no,))
+        raise Refused(NOT_YOURS.code, 403, NOT_YOURS.message, (NOT_YOURS,))
 
 
 def _missing(record: ServiceRecord, directory: Directory) -> str:
@@ -202,7 +210,13 @@ def _digest(record: ServiceRecord) -> bytes:
     )
 
 
-def _write(read: dict[UUID, tuple[int, ServiceRecord, dict[str, Any]]], now: datetime) -> dict[UUID, str]:
+def _write(
+    read: dict[UUID, tuple[int, ServiceRecord, dict[str, Any]]], now: datetime, app: AppInfo | None
+) -> dict[UUID, str]:
+    """What became of each; a service event that is another organ's stays as it is, and is not in the answer."""
+    # First of all, in the order in which `resume` locks: what waits is older than what came now.
+    older = Parked.objects.select_for_update().filter(kind="service", id__in=list(read)).order_by("id")
+    overtaken = list(older.values_list("id", flat=True))
     rows = [row for _, (_, _, row) in sorted(read.items())]
     new = insert_new("evaluation_serviceevent", rows)
     statuses = dict.fromkeys(new, "created")
@@ -216,6 +230,8 @@ def _write(read: dict[UUID, tuple[int, ServiceRecord, dict[str, Any]]], now: dat
     versions: list[ServiceVersion] = []
     for id_, event in stored.items():
         _, _, row = read[id_]
+        if app is not None and not app.reaches(area_path=event.area_path, organ_path=event.organ_path):
+            continue
         if bytes(event.digest) == row["digest"]:
             statuses[id_] = "unchanged"
             continue
@@ -239,12 +255,15 @@ def _write(read: dict[UUID, tuple[int, ServiceRecord, dict[str, Any]]], now: dat
     _keep_applicants(read, {i for i, status in statuses.items() if status != "unchanged"})
     # A moved service day dirties the day it came from as well.
     days = {(id_, "service", read[id_][2]["service_day"]) for id_, status in statuses.items() if status != "unchanged"}
-    days |= {(event.id, "service", event.service_day) for event in stored.values() if statuses[event.id] == "updated"}
+    days |= {
+        (event.id, "service", event.service_day) for event in stored.values() if statuses.get(event.id) == "updated"
+    }
     tell(sorted(days), now=now)
     waiting = list(Parked.objects.filter(kind="evaluation", waits_for="event", id__in=list(new)))
     if waiting:
         unpark(waiting, now=now)
-    Parked.objects.filter(kind="service", id__in=list(new)).delete()
+    if overtaken:
+        Parked.objects.filter(kind="service", id__in=[id_ for id_ in overtaken if id_ in statuses]).delete()
     return statuses
 
 
@@ -299,7 +318,7 @@ def _park(parked: dict[UUID, tuple[int, ServiceRecord, str]], source: str, now: 
 def resume(*, now: datetime) -> int:
     """Take up what waits for an item or organ that the directory has got since, and ratings whose event slipped in beside them.
 
-    The job's net under the same work at arrival; how many left the park.
+    The job's net under the same work at arrival; how many left the park. What is refused now stays, with the reason.
     """
     directory = snapshot()
     waits = set(Parked.objects.filter(kind="service").values_list("waits_for", flat=True).distinct())
@@ -308,22 +327,13 @@ def resume(*, now: datetime) -> int:
         if (w.startswith("item:") and w[5:] in directory.items) or (w.startswith("organ:") and w[6:] in directory.organs)
     ]  # fmt: skip
     done = 0
-    while rows := list(
-        Parked.objects.filter(kind="service", waits_for__in=known).order_by("received_at")[:RESUME_BATCH]
-    ):
+    waiting = Parked.objects.select_for_update(skip_locked=True).filter(kind="service", waits_for__in=known)
+    while known:
         with transaction.atomic():
-            for row in rows:
-                record = msgspec.json.decode(
-                    blobs.unseal(bytes(row.blob), table="evaluation_parked", row=row.id)["record"], type=ServiceRecord
-                )
-                missing = _missing(record, directory)
-                if missing:
-                    Parked.objects.filter(id=row.id, kind="service").update(waits_for=missing)
-                else:
-                    read = {row.id: (0, record, _row(row.id, record, directory, row.source, now, is_probe=False))}
-                    _write(read, now)
-                    Parked.objects.filter(id=row.id, kind="service").delete()
-                    done += 1
+            rows = list(waiting.order_by("received_at")[:RESUME_BATCH])
+            done += sum(_take_up(row, directory, now) for row in rows)
+        if not rows:
+            break
     late = Parked.objects.filter(kind="evaluation", waits_for="event", id__in=ServiceEvent.objects.values("id"))
     while rows := list(late[:RESUME_BATCH]):
         left = unpark(rows, now=now)
@@ -331,3 +341,26 @@ def resume(*, now: datetime) -> int:
         if not left:
             break
     return done
+
+
+def _take_up(row: Parked, directory: Directory, now: datetime) -> bool:
+    """Store a parked record whose master data are there, as its sender may; whether it left the park."""
+    mine = Parked.objects.filter(id=row.id, kind="service")
+    record = msgspec.json.decode(
+        blobs.unseal(bytes(row.blob), table="evaluation_parked", row=row.id)["record"], type=ServiceRecord
+    )
+    if missing := _missing(record, directory):
+        mine.update(waits_for=missing)
+        return False
+    app = sender(row.source)
+    try:
+        with transaction.atomic():
+            is_probe = app is not None and app.is_probe
+            fields = _row(row.id, record, directory, row.source, now, is_probe=is_probe)
+            _may_speak_for(app, fields["area"], directory.organs[record.organ_code])
+            if not _write({row.id: (0, record, fields)}, now, app):
+                raise Refused(NOT_YOURS.code, 403, NOT_YOURS.message, (NOT_YOURS,))
+    except (DataError, IntegrityError, Refused) as no:
+        mine.update(waits_for="repair", reason=no.code if isinstance(no, Refused) else NOT_STORABLE.code)
+        return False
+    return True

@@ -7,7 +7,9 @@ from datetime import timedelta
 import pytest
 from django.db import ProgrammingError, connection, transaction
 
+from haochaping.accounts.models import App
 from haochaping.accounts.queries import app_info
+from haochaping.directory.models import Item, Organ
 from haochaping.evaluation.models import Evaluation, Evaluator, Parked, ServiceEvent, ServiceVersion, Words
 from haochaping.evaluation.records import read_evaluation
 from haochaping.flow import services
@@ -16,7 +18,20 @@ from haochaping.kit.clock import parse_wire
 from haochaping.kit.errors import Refused
 from haochaping.outbox.models import Note
 from haochaping.rectification.models import Order
-from tests.cast import BAD, NANJING_ITEM, NOW, Cast, forget, settle, wire_rating, wire_service
+from tests.cast import (
+    BAD,
+    NANJING,
+    NANJING_ITEM,
+    NOW,
+    PROVINCE_OFFICE,
+    SUZHOU,
+    SUZHOU_ITEM,
+    Cast,
+    forget,
+    settle,
+    wire_rating,
+    wire_service,
+)  # fmt: skip
 
 pytestmark = pytest.mark.django_db
 
@@ -28,6 +43,17 @@ def cast() -> Cast:
 
 def serve(*records, now=NOW, **more):
     return services.admit_services(list(records) or [wire_service()], source="test", now=now, **more)
+
+
+def serve_as(app_id, record, now=NOW):
+    app = app_info(app_id)
+    return services.admit_services([record], source=app_id, now=now, app=app)[0].status
+
+
+def list_item(code):
+    old = Item.objects.get(task_code=NANJING_ITEM)
+    Item.objects.create(task_code=code, name="新事项", organ=old.organ, area=old.area, valid_from=old.valid_from)
+    forget()
 
 
 def rate(*wires, now=NOW, best_is_one=False):
@@ -57,15 +83,11 @@ class TestAService:
         assert (event.task_code, event.task_handle_item) == (NANJING_ITEM, NANJING_ITEM + "01")
 
     def test_an_unknown_item_is_parked_and_resumed_with_its_rating_when_it_arrives(self, cast):
-        from haochaping.directory.models import Item
-
         code = NANJING_ITEM[:-1] + "9"
         outcome = serve(wire_service(taskCode=code))[0]
         assert (outcome.status, outcome.errors[0].code) == ("parked", "item_unknown")
         assert rate(wire_rating(**BAD))[0].status == "parked"
-        old = Item.objects.get(task_code=NANJING_ITEM)
-        Item.objects.create(task_code=code, name="新事项", organ=old.organ, area=old.area, valid_from=old.valid_from)
-        forget()
+        list_item(code)
         later = NOW + timedelta(days=1)
         assert services.resume(now=later) >= 1
         assert not Parked.objects.exists()
@@ -75,6 +97,72 @@ class TestAService:
     def test_an_app_speaks_for_its_own_organs_only(self, cast):
         outcome = serve(app=app_info(cast.foreign_app_id))[0]
         assert (outcome.status, outcome.errors[0].code) == ("rejected", "organ_not_yours")
+
+    def test_an_app_cannot_draw_anothers_service_to_its_own_organ(self, cast):
+        serve(app=app_info(cast.app_id))
+        theirs = wire_service(orgcode=SUZHOU, taskCode=SUZHOU_ITEM, areaCode="320500000000")
+        (outcome,) = serve(theirs, app=app_info(cast.foreign_app_id))
+        assert (outcome.status, outcome.id, outcome.errors[0].code) == ("rejected", None, "organ_not_yours")
+        event = ServiceEvent.objects.get()
+        assert (event.organ_code, event.version) == (NANJING, 1)
+
+    def test_what_was_parked_never_overtakes_what_came_after_it(self, cast):
+        code = NANJING_ITEM[:-1] + "9"
+        serve()
+        assert serve(wire_service(taskCode=code, proStatus=2))[0].status == "parked"
+        assert serve(wire_service(userProp=2))[0].status == "updated"
+        list_item(code)
+        services.resume(now=NOW + timedelta(days=1))
+        event = ServiceEvent.objects.get()
+        assert (event.task_code, event.user_prop) == (NANJING_ITEM, 2)
+        assert not Parked.objects.exists()
+
+    def test_the_later_of_two_in_one_batch_holds_though_the_former_was_to_wait(self, cast):
+        code = NANJING_ITEM[:-1] + "9"
+        serve(wire_service(taskCode=code, proStatus=2), wire_service())
+        list_item(code)
+        services.resume(now=NOW + timedelta(days=1))
+        assert (ServiceEvent.objects.get().task_code, Parked.objects.count()) == (NANJING_ITEM, 0)
+
+    def test_one_that_cannot_be_taken_up_does_not_hold_up_those_that_waited_with_it(self, cast):
+        """Its place has no rules: nobody can say how long it may be rated."""
+        code = NANJING_ITEM[:-1] + "9"
+        serve(wire_service("A", taskCode=code, areaCode="510000000000"), wire_service("B", taskCode=code))
+        list_item(code)
+        assert services.resume(now=NOW + timedelta(days=1)) == 1
+        assert ServiceEvent.objects.get().project_no == "B"
+        left = Parked.objects.get()
+        assert (left.waits_for, left.reason) == ("repair", "no_policy")
+
+    def test_what_waits_keeps_to_the_reach_of_the_app_that_sent_it(self, cast):
+        """Nobody knew whose organ it was; now it is another city's."""
+        organ = NANJING[:-1] + "L"
+        assert serve_as(cast.foreign_app_id, wire_service(orgcode=organ, areaCode="320500000000")) == "parked"
+        Organ.objects.create(
+            code=organ,
+            name="新单位",
+            area="320100000000",
+            parent=NANJING,
+            path=f"/{PROVINCE_OFFICE}/{NANJING}/{organ}/",
+        )
+        forget()
+        assert services.resume(now=NOW + timedelta(days=1)) == 0
+        assert (ServiceEvent.objects.count(), Parked.objects.get().reason) == (0, "organ_not_yours")
+
+    def test_a_probe_that_had_to_wait_is_still_a_probe(self, cast):
+        code = NANJING_ITEM[:-1] + "9"
+        App.objects.filter(app_id=cast.app_id).update(is_probe=True)
+        assert serve_as(cast.app_id, wire_service(taskCode=code)) == "parked"
+        list_item(code)
+        services.resume(now=NOW + timedelta(days=1))
+        assert ServiceEvent.objects.get().is_probe
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [{"serviceNumber": "²"}, {"serviceTime": "0001-01-01 00:00:00"}, {"serviceTime": "9999-12-31 23:59:59"}],
+    )
+    def test_a_value_from_the_edge_of_the_world_sinks_no_batch(self, cast, wrong):
+        assert [o.status for o in serve(wire_service("A", **wrong), wire_service("B"))] == ["rejected", "created"]
 
     def test_the_applicant_is_nowhere_in_clear(self, cast):
         serve()
@@ -119,6 +207,28 @@ class TestARating:
         assert Evaluation.objects.get().received_at == NOW, "when it first reached us"
         assert rate(wire_rating())[0].receipt == parked.receipt
         assert not Parked.objects.exists()
+
+    def test_the_one_that_was_acknowledged_first_holds_until_it_is_taken_up(self, cast):
+        """It was parked in the moment in which its service event came: neither saw the other."""
+        first = rate(wire_rating())[0]
+        (waiting,) = Parked.objects.filter(kind="evaluation")
+        Parked.objects.all().delete()
+        serve()
+        waiting.save(force_insert=True)
+        other = rate(wire_rating(satisfaction=4, evalDetail=""))[0]
+        assert (other.status, other.refused.code) == ("conflict", "already_rated")
+        assert services.resume(now=NOW) == 1
+        assert (Evaluation.objects.get().level, rate(wire_rating())[0].receipt) == (5, first.receipt)
+
+    def test_an_app_cannot_rate_anothers_service_by_being_early(self, cast):
+        early = read_evaluation(wire_rating(), source=cast.foreign_app_id)
+        (outcome,) = admit([early], now=NOW, apps=[app_info(cast.foreign_app_id)])
+        assert outcome.status == "parked"
+        App.objects.filter(app_id=cast.foreign_app_id).update(is_active=False)
+        serve()
+        assert not Evaluation.objects.exists()
+        assert Parked.objects.get().reason == "service_not_yours"
+        assert rate(wire_rating())[0].status == "created", "whose service it is can still be rated"
 
     @pytest.mark.parametrize(
         ("change", "code"),
