@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from urllib.parse import urlsplit
 
 WINDOW_MS = 300_000  # how far a signed request's time may lie from ours, either way (contract §3)
 
@@ -95,9 +94,9 @@ def citizen(event_id: object) -> Actor:
 
 def text_to_sign(method: str, target: str, timestamp: str, nonce: str, content_sm3: str) -> bytes:
     """The six lines that the signature covers (contract §3). `target` is the raw path with its raw query."""
-    parts = urlsplit(target)
-    query = "&".join(sorted(part for part in parts.query.split("&") if part))
-    return f"{method.upper()}\n{parts.path}\n{query}\n{timestamp}\n{nonce}\n{content_sm3}".encode()
+    path, _, raw = target.partition("?")
+    query = "&".join(sorted(part for part in raw.split("&") if part))
+    return f"{method.upper()}\n{path}\n{query}\n{timestamp}\n{nonce}\n{content_sm3}".encode()
 
 
 def area_prefix(code: str) -> str:

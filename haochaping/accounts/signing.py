@@ -92,7 +92,7 @@ def check(method: str, target: str, headers: Mapping[str, str], body: bytes, now
     text = text_to_sign(method, target, given["x-timestamp"], given["x-nonce"], crypto.sm3(body).hex())
     if app is None or not _holds(app, text, given["x-signature"]):
         raise BadSignature("signature_invalid", "签名不正确：请核对 X-App-Id、密钥、待签文本与请求体。", now)
-    if not hmac.compare_digest(given["x-content-sm3"].lower(), crypto.sm3(body).hex()):
+    if not _equal(given["x-content-sm3"].lower(), crypto.sm3(body).hex()):
         raise BadSignature("signature_invalid", "X-Content-SM3 与请求体不符。", now)
     return SignedBy(app, given["x-nonce"].lower())
 
@@ -104,7 +104,12 @@ def _holds(app: AppInfo, text: bytes, signature: str) -> bool:
         except ValueError:
             return False
         return any(crypto.sm2_verify(bytes.fromhex(key.decode()), text, raw) for key in app.keys)
-    return any(hmac.compare_digest(_mac(app.algorithm, key, text), signature.lower()) for key in app.keys)
+    return any(_equal(_mac(app.algorithm, key, text), signature.lower()) for key in app.keys)
+
+
+def _equal(one: str, other: str) -> bool:
+    """In constant time; a header may hold what is not ASCII, which `compare_digest` takes as bytes only."""
+    return hmac.compare_digest(one.encode(), other.encode())
 
 
 def _mac(algorithm: str, key: bytes, text: bytes) -> str:

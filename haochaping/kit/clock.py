@@ -33,8 +33,14 @@ def day(moment: datetime) -> date:
 
 
 def parse_wire(text: str) -> datetime:
-    """`yyyy-MM-dd HH:mm:ss` in Asia/Shanghai as an aware UTC moment; ValueError if it is anything else."""
-    return datetime.strptime(text, WIRE_FORMAT).replace(tzinfo=CHINA).astimezone(UTC)
+    """`yyyy-MM-dd HH:mm:ss` in Asia/Shanghai as an aware UTC moment; ValueError if it is anything else.
+
+    Or if its year is none that a service can have: at the ends of the calendar no deadline could be counted.
+    """
+    moment = datetime.strptime(text, WIRE_FORMAT).replace(tzinfo=CHINA)
+    if not 1900 <= moment.year < 2200:
+        raise ValueError(f"no such year here: {moment.year}")
+    return moment.astimezone(UTC)
 
 
 def to_wire(moment: datetime) -> str:
