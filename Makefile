@@ -40,7 +40,7 @@ bench: .venv/dev.stamp build/static.stamp ## the benchmarks, each as a ratio to 
 	@for bench in bench/*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
 
 shots: .venv/dev.stamp build/static.stamp ## the README's screenshot, from a running demo (URL=)
-	$(BIN)/python bin/screenshots
+	$(BIN)/python bin/screenshots $(URL)
 
 lock: ## renew the lock files from requirements/*.in and package.json
 	$(PYTHON) -m venv build/lock && build/lock/bin/python -m pip --quiet install uv
