@@ -6,7 +6,7 @@ PORT ?= 8000
 SCALE ?= medium
 DATA ?= $(if $(HCP_DATA),$(HCP_DATA),./var)
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --require-hashes
+PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install --require-hashes
 WORKERS ?= auto
 
 .PHONY: help demo test lint bench check spark lock clean
@@ -65,7 +65,7 @@ clean: ## forget what was installed and built, not the data
 	@bin/system spark
 	@test -x .venv-spark/bin/python || $(PYTHON) -m venv .venv-spark
 	@echo "installing Spark …"
-	@.venv-spark/bin/python -m pip --quiet --disable-pip-version-check install --require-hashes -r requirements/base.txt -r requirements/dev.txt -r requirements/spark.txt
+	@.venv-spark/bin/python -m pip -qq --disable-pip-version-check install --require-hashes -r requirements/base.txt -r requirements/dev.txt -r requirements/spark.txt
 	@touch $@
 
 # Without Node on the machine, a wheel that carries it does as well.

@@ -77,7 +77,7 @@ class TestTheRules:
         page = text(look(as_("rectifier"), "/console/policy/").content.decode())
         for words in (
             "江苏省",
-            "签收 1个工作日 张士永",
+            "签收 1个工作日 ",
             "不设默认评价",
             "服务当日起5个工作日内可以评价 暂定",
             "2027年 尚未公布",
