@@ -9,7 +9,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install --require-hashes
 WORKERS ?= auto
 
-.PHONY: help demo test lint bench check spark lock clean
+.PHONY: help demo setup test lint bench check spark shots lock clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -17,6 +17,8 @@ help: ## list these commands
 
 demo: .venv/base.stamp build/static.stamp ## a made-up province on 127.0.0.1 (PROFILE=jiangsu|shenzhen|qufu|shanghai PORT= DATA= SCALE=small|medium|large)
 	@HCP_DATA="$(DATA)" exec $(BIN)/python -m haochaping.project.cli demo --profile $(PROFILE) --port $(PORT) --scale $(SCALE)
+
+setup: .venv/base.stamp build/static.stamp ## install everything, start nothing; then .venv/bin/hcp is there
 
 test: .venv/dev.stamp build/static.stamp ## every test, closing with pytest's summary
 	@bin/system test
@@ -55,6 +57,7 @@ clean: ## forget what was installed and built, not the data
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "installing Python packages …"
 	@$(PIP) -r requirements/base.txt
+	@ln -sf ../../bin/hcp $(BIN)/hcp
 	@touch $@
 
 .venv/dev.stamp: .venv/base.stamp requirements/dev.txt
