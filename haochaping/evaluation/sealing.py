@@ -23,12 +23,20 @@ if TYPE_CHECKING:
 BATCH = 10_000
 START = crypto.sm3("好差评".encode())
 
-# Ratings whose transaction is older than every open one: a slower transaction cannot slip in before them later.
+# Ratings whose transaction is older than every open one: a slower transaction cannot slip in before them later. So all
+# before the last sealed one are sealed, and nobody need look at them again.
 _UNSEALED = """
 SELECT e.id, e.row_sm3 FROM evaluation_evaluation e
- WHERE e.xid < pg_snapshot_xmin(pg_current_snapshot())
+ WHERE e.xid < pg_snapshot_xmin(pg_current_snapshot()) AND e.xid >= %s::text::xid8
    AND NOT EXISTS (SELECT FROM evaluation_sealedrow s WHERE s.id = e.id)
  ORDER BY e.xid, e.id LIMIT %s
+"""
+
+
+# None where the last sealed transaction lies ahead: the database was restored elsewhere and counts its own anew.
+_LAST_SEALED = """
+SELECT e.xid::text FROM evaluation_sealedrow s JOIN evaluation_evaluation e ON e.id = s.id
+ WHERE s.seal = %s AND e.xid < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY s.place DESC LIMIT 1
 """
 
 
@@ -39,11 +47,13 @@ def seal(*, now: datetime) -> int:
         with transaction.atomic():
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_xact_lock(hashtext('evaluation seal'))")
-                cursor.execute(_UNSEALED, [BATCH])
+                last = Seal.objects.order_by("-n").first()
+                cursor.execute(_LAST_SEALED, [last.n if last else 0])
+                (since,) = cursor.fetchone() or ("0",)
+                cursor.execute(_UNSEALED, [since, BATCH])
                 rows = [(id_, bytes(sm3)) for id_, sm3 in cursor.fetchall()]
             if not rows:
                 return total
-            last = Seal.objects.order_by("-n").first()
             n, previous = (last.n + 1, bytes(last.head)) if last else (1, START)
             SealedRow.objects.bulk_create(
                 SealedRow(id=id_, seal=n, place=place, row_sm3=sm3) for place, (id_, sm3) in enumerate(rows)
