@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
+from django.db.models import F
 
 from haochaping.accounts.commands import audit
 from haochaping.accounts.rules import SYSTEM, Actor
@@ -113,7 +114,8 @@ def contribute(*, order_id: UUID, actor: Actor, text: str, now: datetime) -> Ord
         message = "请填写协办情况，最多 2000 字。"
         raise Refused("facts_refused", 422, message, (FieldError("text", "required", message),))
     with transaction.atomic():
-        part = queries.parts_for(actor).select_for_update().filter(order_id=order_id).order_by("done_at", "n").first()
+        owed_first = F("done_at").asc(nulls_first=True), "n"
+        part = queries.parts_for(actor).select_for_update().filter(order_id=order_id).order_by(*owed_first).first()
         if part is None:
             raise queries.NOT_FOUND
         if part.done_at is not None:

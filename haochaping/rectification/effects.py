@@ -185,6 +185,7 @@ def _refuse_extension(order: Order, _: Happening) -> None:
 
 
 def _send_back(order: Order, _: Happening) -> None:
+    order.answer_kind = ""  # what was explained calls for rectification now
     if order.replied_at is None:  # what does not pass is no answer, however punctual
         order.answered_at = None
 
@@ -212,11 +213,13 @@ def _unsatisfied(order: Order, move: Happening) -> None:
     order.unsatisfied += 1
     order.was_called = order.was_called or move.by_operator
     order.verdict = "unsatisfied" if move.target is State.CLOSED else ""
+    if move.target is State.RECTIFYING:
+        order.answer_kind = ""
 
 
 def _reopen(order: Order, _: Happening) -> None:
     order.reopened += 1
-    order.closed_at, order.verdict = None, ""
+    order.closed_at, order.verdict, order.answer_kind = None, "", ""
 
 
 def _urge(order: Order, _: Happening) -> None:

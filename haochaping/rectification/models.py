@@ -59,7 +59,7 @@ class Order(models.Model):
     is_reasonable = models.BooleanField("合理", null=True)
     cause = models.CharField("原因", max_length=12, blank=True, default="")
     severity = models.CharField("难易", max_length=10, default="general")  # simple | general | complex
-    answer_kind = models.CharField(max_length=10, blank=True, default="")  # submitted | explained
+    answer_kind = models.CharField(max_length=10, blank=True, default="")  # submitted | explained | "" (again)
     reply = models.TextField("答复", blank=True, default="")
     verdict = models.CharField(
         "核验结果", max_length=16, blank=True, default=""

@@ -112,6 +112,11 @@ class TestTheWay:
         stage.walk("submit approve")
         assert stage.order.answered_at > first
 
+    def test_an_explanation_that_comes_back_is_none(self, stage: Stage) -> None:
+        """Else whoever explained in vain, and rectifies nothing, would leave the share of those that should."""
+        assert stage.walk("sign explain send_back").answer_kind == ""
+        assert stage.walk("submit approve unsatisfied").answer_kind == ""
+
     def test_an_explained_order_says_so(self, stage: Stage) -> None:
         order = stage.walk("sign explain approve")
         assert (order.answer_kind, order.is_reasonable, order.state) == ("explained", False, "callback")
@@ -309,6 +314,14 @@ class TestWhoSeesIt:
         with pytest.raises(Refused) as no:
             contribute(order_id=stage.order.id, actor=stage.cast.rectifier, text="我", now=stage.now)
         assert no.value.status == 404
+
+    def test_a_co_unit_that_has_done_its_share_may_be_given_another(self, stage: Stage) -> None:
+        theirs = stage.cast.foreign_rectifier
+        for text in ("数据已共享", "又已补充"):
+            stage.walk("sign appeal uphold assign", kind="not_ours", organ=NANJING, co_organs=SUZHOU)
+            contribute(order_id=stage.order.id, actor=theirs, text=text, now=stage.now)
+        parts = OrderPart.objects.filter(order_id=stage.order.id).order_by("n")
+        assert [part.contribution for part in parts] == ["数据已共享", "又已补充"]
 
 
 def test_history_cannot_be_rewritten(stage: Stage) -> None:
