@@ -99,7 +99,7 @@ def one(request: HttpRequest, project_no: str, service_number: int) -> dict[str,
         "satisfaction": rating.level,
         "pf": rating.pf,
         "evalDetail": ",".join(rating.indicators),
-        "writingEvaluation": evaluation.words(event.id),
+        "writingEvaluation": queries.words_for(rating, signed.app.app_id),
         "assessTime": clock.to_wire(rating.assess_time),
     } | _order(event.id)
 

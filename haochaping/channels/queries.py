@@ -115,5 +115,13 @@ def progress(receipt: str) -> Told | None:
 
 
 def may_see(rating: Evaluation, app_id: str) -> bool:
-    """Whether an app may see a rating: it submitted it, or the rater lets the department know (contract §3)."""
-    return rating.source == app_id or Consent.CONTACT_DEPARTMENT in rating.consent
+    """Whether an app may see a rating: it submitted it, or the rater lets the department know, still (contract §3)."""
+    return rating.source == app_id or (
+        Consent.CONTACT_DEPARTMENT in rating.consent and not evaluation.is_withdrawn(rating.id)
+    )
+
+
+def words_for(rating: Evaluation, app_id: str) -> str:
+    """The rater's words: as they were submitted for the app that did, masked for every other."""
+    words = evaluation.words(rating.id)
+    return words if rating.source == app_id else mask_text(words)

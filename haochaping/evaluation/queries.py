@@ -10,7 +10,7 @@ from django.db.models import Max
 
 from haochaping.accounts.queries import visible
 from haochaping.evaluation.judge import IndicatorInfo
-from haochaping.evaluation.models import Evaluation, Evaluator, FollowUp, Receipt, Ruling, ServiceEvent, Words
+from haochaping.evaluation.models import Erasure, Evaluation, Evaluator, FollowUp, Receipt, Ruling, ServiceEvent, Words
 from haochaping.kit import blobs, ids
 from haochaping.kit.errors import Refused
 from haochaping.kit.workdays import deadline
@@ -80,6 +80,11 @@ def open_identity(id: UUID) -> Identity | None:  # noqa: A002
         return None
     given = blobs.unseal(bytes(row.blob), table="evaluation_evaluator", row=id)
     return Identity(given.get("name", ""), given.get("cert", ""), given.get("mobile", ""))
+
+
+def is_withdrawn(id: UUID) -> bool:  # noqa: A002
+    """Whether the rater took back who they are, and with it every consent to be known."""
+    return Erasure.objects.filter(event_id=id, what="identity").exists()
 
 
 def rulings(id: UUID) -> list[Ruling]:  # noqa: A002

@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from haochaping.accounts.queries import visible
 from haochaping.accounts.rules import Actor, Role, Scope
-from haochaping.evaluation.models import Erasure
+from haochaping.evaluation.queries import is_withdrawn
 from haochaping.kit.errors import Refused
 from haochaping.rectification import workflow
 from haochaping.rectification.models import Order, OrderPart
@@ -76,7 +76,7 @@ def is_rated_side(actor: Actor) -> bool:
 
 def is_opened(order: Order) -> bool:
     """Whether the rater consented that the department sees them, and has not withdrawn who they are."""
-    return order.opens_identity and not Erasure.objects.filter(event_id=order.pk, what="identity").exists()
+    return order.opens_identity and not is_withdrawn(order.pk)
 
 
 def may_see_case(order: Order, actor: Actor) -> bool:

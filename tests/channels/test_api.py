@@ -12,10 +12,11 @@ from django.test import Client
 from haochaping.accounts.queries import app_info
 from haochaping.accounts.signing import sign
 from haochaping.channels.models import Link
+from haochaping.evaluation.commands import erase_identity
 from haochaping.evaluation.records import read_evaluation
 from haochaping.flow.admit import admit
 from haochaping.flow.services import admit_services
-from haochaping.kit import clock
+from haochaping.kit import clock, ids
 from tests.cast import BAD, NOW, Cast, forget, settle, wire_rating, wire_service
 
 if TYPE_CHECKING:
@@ -134,6 +135,15 @@ class TestOneRating:
         assert (status, told["satisfaction"]) == (200, 1)
         assert "钱试样" not in json.dumps(told, ensure_ascii=False)
         assert "13900000002" not in json.dumps(told)
+
+    def test_the_department_sees_their_words_masked_and_nothing_more_once_they_withdrew(self, cast: Cast) -> None:
+        words = "我叫钱试样，电话13900000002，排队两小时"
+        rated(cast, "page", consent=["contact_department"], name="钱试样", writingEvaluation=words)
+        told = call(ours(cast), "GET", ONE)[1]
+        assert "排队两小时" in told["writingEvaluation"]
+        assert "13900000002" not in told["writingEvaluation"]
+        erase_identity(ids.event_id("NJ2026060001", 1), by="评价人", now=NOW)
+        assert call(ours(cast), "GET", ONE) == (200, {"rated": True})
 
     def test_of_another_city_there_is_nothing(self, cast: Cast) -> None:
         rated(cast, "page")
