@@ -14,10 +14,11 @@ from threading import Barrier
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from django.db import DatabaseError, InterfaceError, OperationalError, connections
+from django.db import DatabaseError, InterfaceError, OperationalError, connections, transaction
 from psycopg_pool import PoolTimeout
 
 from haochaping.accounts import signing
+from haochaping.accounts.commands import use_nonces
 from haochaping.evaluation.records import read_evaluation
 from haochaping.flow.admit import NONCE_USED, admit
 from haochaping.flow.services import admit_services
@@ -290,21 +291,16 @@ def _admit_lines(lines: Sequence[Any], signed: SignedBy, now: datetime) -> list[
             good.append((index, read_evaluation(line, source=signed.app.app_id, best_is_one=signed.app.best_is_one)))
         except Refused as no:
             results[index] |= {"status": "rejected", "errors": _errors(no)}
-    _once(signed, now)
-    for start in range(0, len(good), CHUNK):
+    for start in range(0, max(1, len(good)), CHUNK):
         chunk = good[start : start + CHUNK]
         apps: list[AppInfo | None] = [signed.app] * len(chunk)
-        for (index, _), outcome in zip(chunk, admit([s for _, s in chunk], now=now, apps=apps), strict=True):
+        with transaction.atomic():
+            if not start and not use_nonces([signed.nonce_key], now=now):
+                raise signing.BadSignature(NONCE_USED.code, NONCE_USED.message, now)
+            outcomes = admit([s for _, s in chunk], now=now, apps=apps)
+        for (index, _), outcome in zip(chunk, outcomes, strict=True):
             results[index] |= _result(outcome)
     return results
-
-
-def _once(signed: SignedBy, now: datetime) -> None:
-    # Every line is idempotent by its own key, so the batch's nonce need not share a transaction with all of them.
-    from haochaping.accounts.commands import use_nonces
-
-    if not use_nonces([signed.nonce_key], now=now):
-        raise signing.BadSignature(NONCE_USED.code, NONCE_USED.message, now)
 
 
 def _result(outcome: Outcome) -> dict[str, Any]:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from django.db import OperationalError, connection
 
-from haochaping.accounts.signing import sign
-from haochaping.channels.door import Door
+from haochaping.accounts.queries import app_info
+from haochaping.accounts.signing import SignedBy, sign
+from haochaping.channels.door import Door, _admit_lines
 from haochaping.evaluation.models import Evaluation, ServiceEvent
 from haochaping.kit import clock
 from haochaping.rectification.models import Order
@@ -164,6 +166,29 @@ class TestABatch:
 
     def test_ten_thousand_and_one_are_sent_back_whole(self, served):
         assert served.call("POST", "/api/v1/evaluations/batch", [{}] * 10_001).json()["error"]["code"] == "too_many"
+
+    def test_its_nonce_is_unused_if_nothing_of_it_was_stored(self, served):
+        """So that it can be sent again as it is after a 503."""
+        target, raw = "/api/v1/evaluations/batch", json.dumps([wire_rating()]).encode()
+        signed = sign(*served.app, "POST", target, raw, NOW)
+
+        def away(execute, sql, params, many, context):
+            if "evaluation_evaluation" in str(sql):
+                raise OperationalError("the database went away")
+            return execute(sql, params, many, context)
+
+        app = app_info(served.cast.app_id)
+        with connection.execute_wrapper(away), pytest.raises(OperationalError):
+            _admit_lines([wire_rating()], SignedBy(app, signed["X-Nonce"]), NOW)
+        again = served.call("POST", target, raw, headers=signed)
+        assert [r["status"] for r in again.json()["results"]] == ["created"]
+        assert served.call("POST", target, raw, headers=signed).json()["error"]["code"] == "nonce_used"
+
+    def test_an_empty_one_uses_its_nonce_too(self, served):
+        target = "/api/v1/evaluations/batch"
+        signed = sign(*served.app, "POST", target, b"[]", NOW)
+        assert served.call("POST", target, b"[]", headers=signed).json() == {"results": []}
+        assert served.call("POST", target, b"[]", headers=signed).status_code == 401
 
 
 class TestTheSignature:
