@@ -142,10 +142,6 @@ def _lapsed(t: Expr) -> Expr:
     return t.level.isnull() & t.lapse_level.notnull() & ~t.excluded
 
 
-def _answered(t: Expr) -> Expr:
-    return t.answered_at.notnull() & ~t.excluded
-
-
 def _called_for_rectification(t: Expr, now: datetime) -> Expr:
     ripe = (t.answer_due <= _at(now)) | (t.state == "closed")
     return ~t.excluded & (t.state != "voided") & (t.answer_kind != "explained") & ripe
@@ -223,14 +219,14 @@ METRICS: dict[str, Metric] = {
             lambda t, _: ~t.excluded,
         ),
         Metric(
-            "reply_rate", "差评回复率", "已答复评价人的工单 ÷ 工单", GB, _RATIO, _UP, _DISPATCH,
-            lambda t, _: _answered(t),
+            "reply_rate", "差评回复率", "已答复评价人（答复经审核通过）的工单 ÷ 工单", GB, _RATIO, _UP, _DISPATCH,
+            lambda t, _: ~t.excluded & t.passed_review,
             lambda t, _: ~t.excluded,
         ),
         Metric(
             "on_time_rate", "按期办结率", "在答复期限内提交整改或作出说明的工单 ÷ 答复期限已到或已答复的工单", ORDER_51,
             _RATIO, _UP, _DISPATCH,
-            lambda t, _: _answered(t) & (t.answered_at <= t.answer_due),
+            lambda t, _: ~t.excluded & t.answered_at.notnull() & (t.answered_at < t.answer_due),  # which is too late
             lambda t, now: ~t.excluded & (t.answered_at.notnull() | (t.answer_due <= _at(now))),
         ),
         Metric(

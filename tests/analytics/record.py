@@ -6,11 +6,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid5
 
-from tests.analytics.lake_rows import day, noon
-
 from haochaping.evaluation.models import Evaluation, Lapse, Ruling, ServiceEvent
 from haochaping.outbox.commands import tell
 from haochaping.rectification.models import Move, Order
+from tests.analytics.lake_rows import day, noon
 
 if TYPE_CHECKING:
     from datetime import date, datetime

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.parquet as pq
 import pytest
 from django.db import connection
-from tests.analytics.lake_rows import day, noon
-from tests.analytics.record import event, lapse, order, rating, ruling
 
 from haochaping.analytics import lake
 from haochaping.analytics.commands import rebuild_lake, refresh_lake
@@ -23,6 +21,8 @@ from haochaping.evaluation.models import Evaluation, ServiceEvent
 from haochaping.kit.config import ROOT
 from haochaping.outbox.models import Note
 from haochaping.policy.queries import forget as forget_policy
+from tests.analytics.lake_rows import day, noon
+from tests.analytics.record import event, lapse, order, rating, ruling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

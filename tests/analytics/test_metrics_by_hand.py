@@ -26,13 +26,14 @@ Scores 10/8/6/3/0. Orders dispatched in November ("r" = real-name):
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.analytics.lake_rows import day, fill, noon, order, service
 
 from haochaping.analytics.metrics import METRICS
 from haochaping.analytics.queries import figures
+from tests.analytics.lake_rows import day, fill, noon, order, service
 
 NOW = noon("11-20")
 NANJING, SUZHOU = {"area_path": "320102"}, {"area_path": "320508", "organ_code": "O2", "organ_path": "/P/O2/"}
@@ -154,6 +155,15 @@ def test_a_limit_that_has_not_passed_yet_counts_nothing() -> None:
     then = figures(["active_rate", "on_time_rate"], [], day("11-01"), day("11-30"), now=noon("11-04")).total
     assert (then["active_rate"].numerator, then["active_rate"].denominator) == (6, 6)
     assert then["on_time_rate"].denominator == 6  # those answered (as we know today); none is late yet
+
+
+def test_the_first_moment_after_the_limit_is_late_and_an_answer_nobody_approved_is_no_reply() -> None:
+    due = order("11-03", "11-10", "11-10")["answer_due"]
+    fill(
+        [], [order("11-03", "11-10", answered_at=due), order("11-03", "11-10", answered_at=due - timedelta(seconds=1))]
+    )
+    row = november(["on_time_rate", "reply_rate"]).total
+    assert [(row[key].numerator, row[key].denominator) for key in row.figures] == [(1, 2), (0, 2)]
 
 
 def test_scores_of_different_scales_are_not_added_up() -> None:

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from tests.analytics.lake_rows import day, fill, noon, order, service
 
 from haochaping.accounts.rules import SYSTEM, Actor, Role, Scope
 from haochaping.analytics.overview import HEADLINE, Overview, overview
+from tests.analytics.lake_rows import day, fill, noon, order, service
 
 NOW = noon("11-20")
 SUZHOU = {"area_path": "320508", "organ_code": "O2", "organ_path": "/P/O2/", "window": "W2"}

@@ -25,12 +25,12 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.analytics.lake_rows import order
 
 from haochaping.analytics import lake
 from haochaping.analytics.metrics import ORDERS, SERVICES
 from haochaping.analytics.queries import Table, figures
 from haochaping.evaluation.rules import Level
+from tests.analytics.lake_rows import order
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -127,13 +127,13 @@ def test_junshan_on_time_and_content_after_callback(stats: Path) -> None:
     told = row_of(stats / "hotline12345_monthly_reports.csv", place="君山区")
     assert "should 6376 done 6376 on time 6363 (99.8 %)" in told["other"]
     assert "sampled 1699, dissatisfied 41 (97.59 %)" in told["other"]
-    base = order("11-01", "11-10", "11-05")
+    base = order("11-01", "11-10", "11-05", passed_review=True)
     called = {**base, "satisfied": 1, "verdicts": 1}
     orders(
         (1699 - 41, called),
         (41, {**called, "satisfied": 0}),
         (6363 - 1699, base),
-        (6376 - 6363, order("11-01", "11-10", "11-12")),
+        (6376 - 6363, order("11-01", "11-10", "11-12", passed_review=True)),
     )
     row = november("on_time_rate", "callback_satisfied_rate", "reply_rate").total
     assert row["on_time_rate"].text == "99.80%"
@@ -144,7 +144,7 @@ def test_junshan_on_time_and_content_after_callback(stats: Path) -> None:
 def test_huaibei_closed_of_transferred(stats: Path) -> None:
     told = row_of(stats / "hotline12345_monthly_reports.csv", place="淮北市")
     assert "2274 -> 1715 closed (75.42 %)" in told["other"]
-    orders((1715, order("11-01", "11-10", "11-03")), (2274 - 1715, order("11-01", "11-10")))
+    orders((1715, order("11-01", "11-10", "11-03", passed_review=True)), (2274 - 1715, order("11-01", "11-10")))
     assert november("reply_rate").total["reply_rate"].text == "75.42%"
 
 

@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.analytics.lake_rows import fill, order, service
 
 from haochaping.accounts.commands import create_app
 from haochaping.accounts.signing import sign
 from haochaping.analytics.export import statistics
 from haochaping.kit import clock
+from tests.analytics.lake_rows import fill, order, service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
