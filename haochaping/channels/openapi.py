@@ -121,7 +121,6 @@ def _post(summary: str, schema: Schema, answers: Schema, more: Schema | None = N
             "operationId": summary.lower().replace(" ", "_"),
             "summary": summary,
             "tags": ["collection"],
-            "security": [{"Signed": []}],
             "requestBody": {"required": True, "content": {"application/json": {"schema": schema}} | (more or {})},
             "responses": answers,
         }

@@ -25,6 +25,9 @@ class MachineAPI(NinjaAPI):
     def get_openapi_schema(self, **more: Any) -> OpenAPISchema:
         document = super().get_openapi_schema(**more)
         document["paths"] = openapi.PATHS | document["paths"]
+        for verbs in document["paths"].values():
+            for operation in verbs.values():
+                operation["security"] = [{"Signed": []}]
         components = document.setdefault("components", {})
         components["schemas"] = components.get("schemas", {}) | openapi.SCHEMAS
         header = {"type": "apiKey", "in": "header", "name": "X-Signature", "description": "docs/api.md"}
