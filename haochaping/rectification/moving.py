@@ -34,7 +34,7 @@ def move(
     standing = standing_of(order, actor, rules_, now)
     line = workflow.line_for(State(order.state), verb)
     parts = queries.parts_in(order, actor)
-    part = next((by for by in line.by if by in parts), min(parts, default=Part.CITIZEN))
+    part = workflow.part_for(line, parts)
     target = workflow.step(line.source, verb, part, facts, standing)
     clean = workflow.read(line, facts, standing)
     history = _history(order, verb, part, actor, source=line.source, target=target, now=now)

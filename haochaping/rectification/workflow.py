@@ -219,6 +219,14 @@ def line_for(state: State, verb: str) -> Line:
     return line
 
 
+def part_for(line: Line, parts: frozenset[Part]) -> Part:
+    """The part in which one who plays these parts may take this line; Refused `not_your_part` (403) where none of them may."""
+    for part in line.by:
+        if part in parts:
+            return part
+    raise Refused("not_your_part", 403, f"“{line.label}”由{'或'.join(PART_NAMES[by] for by in line.by)}办理。")
+
+
 def read(line: Line, facts: Mapping[str, Any], standing: Standing) -> dict[str, Any]:
     """The facts of a move in plain JSON types; Refused `facts_refused` (422) that names every wrong or missing field."""
     clean, errors = needs.read(line.verb, line.needs, line.may, standing.offered, facts)
@@ -231,9 +239,7 @@ def step(state: State, verb: str, part: Part, facts: Mapping[str, Any], standing
     """The state after `verb`, or a Refused that says why not: 404, 409 for the state, 403 for the part, 422 for a fact."""
     standing = standing or Standing()
     line = line_for(state, verb)
-    if part not in line.by:
-        who = "或".join(PART_NAMES[by] for by in line.by)
-        raise Refused("not_your_part", 403, f"“{line.label}”由{who}办理。")
+    part_for(line, frozenset({part}))
     clean = read(line, facts, standing)
     for name in line.only_if:
         condition = CONDITIONS[name]

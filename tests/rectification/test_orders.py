@@ -288,6 +288,16 @@ class TestWhoSeesIt:
                 perform(order_id=stage.order.id, verb="sign", actor=onlooker, facts={}, now=NOW)
             assert no.value.status == 403
 
+    @pytest.mark.parametrize("verb", ["satisfied", "unsatisfied"])
+    def test_nobody_who_only_looks_on_speaks_for_the_rater(self, stage: Stage, verb: str) -> None:
+        stage.walk("sign appeal uphold assign", kind="not_ours", organ=NANJING, co_organs=SUZHOU)
+        stage.walk("sign confirm submit approve")
+        for actor in (stage.cast.leader, stage.cast.observer, stage.cast.foreign_rectifier):
+            with pytest.raises(Refused) as no:
+                stage.do(verb, actor)
+            assert (no.value.status, no.value.code) == (403, "not_your_part"), actor.name
+        assert stage.fresh().state == "callback"
+
     def test_an_arbiter_gives_orders_only_to_organs_of_their_own_place(self, stage: Stage) -> None:
         stage.walk("return")
         with pytest.raises(Refused) as no:
