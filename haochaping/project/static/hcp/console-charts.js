@@ -9,10 +9,11 @@
   }).then(draw).catch(function () { place.textContent = "图表暂时画不出来，请看下面的数据表。"; place.classList.remove("chart"); });
 
   function draw(data) {
+    place.classList.add("drawn"); // before it is measured: an undrawn chart takes no room on the page
     var chart = window.echarts.init(place, null, { renderer: "canvas" });
     chart.setOption({
       animation: false,
-      aria: { enabled: true },
+      aria: { enabled: true, label: { description: place.getAttribute("aria-label") } },
       color: ["#9db8e0", "#1550b5", "#0a6b4f", "#b3261e"],
       textStyle: { fontFamily: "PingFang SC, Microsoft YaHei, Noto Sans CJK SC, sans-serif", fontSize: 12, color: "#1b2430" },
       tooltip: { trigger: "axis", renderMode: "richText", confine: true },
