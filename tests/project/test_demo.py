@@ -15,16 +15,18 @@ import psycopg
 import pytest
 
 from haochaping.accounts.rules import area_prefix
+from haochaping.analytics.overview import DELAY, K
 from haochaping.directory.commands import region_place
 from haochaping.directory.queries import RegionInfo
 from haochaping.directory.regions import DIVISION, _official
 from haochaping.directory.rules import is_uscc, read_task_code
-from haochaping.kit.clock import CHINA
+from haochaping.kit.clock import CHINA, day
 from haochaping.kit.config import ROOT
 from haochaping.kit.workdays import Calendar
 from haochaping.policy.commands import read_pack
 from haochaping.policy.rules import parse
 from haochaping.project.demo import load, scripts, sentences
+from haochaping.project.demo.home import DESK, home_of, on_the_desk
 from haochaping.project.demo.plan import SCALES, Planner
 from haochaping.project.demo.province import PROFILES, Province, make
 from haochaping.project.demo.scripts import at_work
@@ -76,13 +78,35 @@ def test_a_plan_holds_whatever_the_day(now):
     visits = Planner(province("qufu"), Calendar(), CODES, until, 1).visits(SCALES["small"])
     rated = [visit for visit in visits if visit.rating]
     bad = [visit for visit in rated if visit.rating.level < 3]
-    assert 1_900 < len(visits) <= 2_000
+    assert 1_900 < len(visits) <= 2_010
     assert 0.54 < len(rated) / len(visits) < 0.70
     assert len(bad) == SCALES["small"].least_bad
     assert all(visit.at <= visit.rating.at < until and visit.known_at <= until for visit in rated)
     assert len({(visit.project_no, visit.number) for visit in visits}) == len(visits)
-    told = scripts.assign(bad, parse(read_pack("qufu")), Calendar(), until, 1)
+    told = scripts.assign(bad, parse(read_pack("qufu")), Calendar(), until, 1, home="")
     assert len(told) == len(bad)
+
+
+@needs_regions
+def test_the_desks_of_the_accounts_have_work_on_any_day_of_a_year():
+    """Each day of the year at another hour, holidays and their morrows too; 2026's Spring Festival is the longest gap."""
+    made = province("jiangsu")
+    home = home_of(made)
+    for n in range(365):
+        until = datetime(2026, 1, 1, n % 24, 5, tzinfo=CHINA) + timedelta(days=n)
+        visits = Planner(made, Calendar(), CODES, until, 1).visits(SCALES["tiny"])
+        bad = [visit for visit in visits if visit.rating and visit.rating.level < 3]
+        desk = on_the_desk((visit for visit in bad if visit.organ == home.organ), Calendar(), until)
+        assert [task for _, task in desk] == list(DESK), until
+        assert all(visit.rating.signs for visit, task in desk if task.signs), until
+        assert day(until) - day(desk[1][0].rating.at) <= timedelta(days=1), until
+        assert len(bad) == SCALES["tiny"].least_bad, until
+        told = scripts.assign(bad, parse(read_pack("jiangsu")), Calendar(), until, 1, home=home.organ.code)
+        for visit, task in desk:
+            assert told[visit.project_no, visit.number].words == scripts.read(task.script)
+        end = day(until) - DELAY
+        counted = [v for v in visits if v.window == home.window and v.rating and end.replace(day=1) <= day(v.at) <= end]
+        assert len(counted) >= K, until
 
 
 @needs_regions
@@ -98,7 +122,9 @@ def test_one_in_a_hundred_ratings_is_bad_at_the_scale_of_the_demo():
 
 def test_the_scripts_speak_the_words_of_the_table():
     spoken = {
-        word.verb for text in (*scripts.SCRIPTS, *scripts.WAITING, scripts.UNRETURNED) for word in scripts.read(text)
+        word.verb
+        for text in (*scripts.SCRIPTS, *scripts.WAITING, scripts.UNRETURNED, *(task.script for task in DESK))
+        for word in scripts.read(text)
     }
     assert spoken - set(VERBS) == {"auto", "stop", "follow_up"}
     assert set(VERBS) - spoken == {"auto_sign", "skip", "escalate"}  # these the system does by itself
@@ -178,6 +204,62 @@ def test_orders_stand_in_every_state_and_some_are_late(loaded):
     found = {state for (state,) in loaded.ask("SELECT DISTINCT state FROM rectification_order")}
     assert found == set(map(str, State))
     assert loaded.one("SELECT count(*) FROM rectification_order WHERE was_late") > 0
+
+
+def test_whoever_logs_in_finds_something_to_do(loaded):
+    """Each account opens the console's first page; what it is offered to try is there."""
+    script = (
+        "import json, django; django.setup()\n"
+        "from django.test import Client\n"
+        "from django.test.utils import setup_test_environment; setup_test_environment()\n"
+        "from haochaping.accounts.models import Person\n"
+        "found = {}\n"
+        "for person in Person.objects.exclude(username__startswith='rectifier-'):\n"
+        "    client = Client()\n"
+        "    client.force_login(person, backend='django.contrib.auth.backends.ModelBackend')\n"
+        "    page = client.get('/console/', follow=True)\n"
+        "    assert page.status_code == 200, (person.username, page.status_code)\n"
+        "    desk, seen = page.context.get('desk'), page.context.get('found')\n"
+        "    found[person.username] = (\n"
+        "        {d.title: d.n for d in desk.duties} | {'next': len(desk.next_due)} if desk else\n"
+        "        {c.figure.metric.key: c.figure.size for c in seen.headline if not c.figure.hidden_below}\n"
+        "        | {'trend': len(seen.trend)} if seen else {'lines': len(page.context.get('lines') or ())}\n"
+        "    )\n"
+        "print(json.dumps(found))\n"
+    )
+    done = loaded.run("-c", script)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert set(found) == {row[0] for row in load.read_marker(loaded.data).accounts}
+    wanted = {
+        "rectifier": ["待签收", "待核实", "待整改", "已超期", "next"],
+        "supervisor": ["待裁定责任单位", "待审核", "延期待批", "已超期", "next"],
+        "city": ["待裁定责任单位", "待审核", "延期待批", "已超期", "next"],
+        "reviewer": ["待复核申诉", "next"],
+        "reviewer2": ["待复核申诉", "next"],
+        "operator": ["待回访", "next"],
+        "clerk": ["ratings", "trend"],
+        "leader": ["trend"],
+        "analyst": ["trend"],
+        "observer": ["trend"],
+        "audit": ["lines"],
+    }
+    missing = {who: [key for key in keys if not found[who].get(key)] for who, keys in wanted.items()}
+    assert not any(missing.values()), (missing, found)
+
+
+def test_the_organ_of_the_first_account_has_orders_old_and_new(loaded):
+    (organ,) = (row[2] for row in load.read_marker(loaded.data).accounts if row[0] == "rectifier")
+    rows = loaded.ask(
+        "SELECT state, dispatch_day, was_late OR overdue_since IS NOT NULL FROM rectification_order"
+        f" WHERE organ_name = '{organ}'"
+    )
+    states = Counter(state for state, _, _ in rows)
+    assert {"dispatched", "verifying", "rectifying", "reviewing", "callback"} <= set(states)
+    assert states["closed"] >= 3
+    today = day(datetime.fromisoformat(load.read_marker(loaded.data).until))
+    assert any(state == "dispatched" and today - on <= timedelta(days=1) for state, on, _ in rows)
+    assert any(is_late for _, _, is_late in rows)
 
 
 def test_ratings_came_by_every_way_with_their_own_times(loaded):

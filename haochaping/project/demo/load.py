@@ -202,6 +202,7 @@ class Loader:
         from haochaping.project.demo import scripts
         from haochaping.project.demo.days import Days
         from haochaping.project.demo.front import Front
+        from haochaping.project.demo.home import home_of
         from haochaping.project.demo.plan import SCALES, days_of
         from haochaping.project.demo.stories import Stories
 
@@ -210,7 +211,8 @@ class Loader:
         bad = [visit for visit in visits if visit.rating and visit.rating.level < 3]
         today = clock.day(self.until)
         policy = policy_at(region, today)
-        told = scripts.assign(bad, policy, calendar(region), self.until, self.marker.seed)
+        home = home_of(self.province).organ.code
+        told = scripts.assign(bad, policy, calendar(region), self.until, self.marker.seed, home=home)
         stories = Stories(bad, told, self.cast)
         organs = snapshot().organs
         life = Days(visits, self.senders, {code: (organ.area, organ.path) for code, organ in organs.items()})

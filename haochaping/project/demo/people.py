@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from haochaping.accounts import commands
 from haochaping.accounts.models import App, Person
-from haochaping.accounts.rules import Actor, Role, Scope, area_prefix
+from haochaping.accounts.rules import Actor, Role, Scope
 from haochaping.directory.queries import snapshot
+from haochaping.project.demo.home import app_areas, home_of
 from haochaping.project.demo.province import person_name
 from haochaping.project.demo.wire import Sender
 
@@ -57,28 +58,15 @@ def new_password() -> str:
     return "-".join("".join(secrets.choice(_LETTERS) for _ in range(4)) for _ in range(3))
 
 
-def app_areas(province: Province) -> list[str]:
-    """Prefixes of the areas that have a platform of their own."""
-    profile = province.profile
-    found = {
-        area_prefix(area)[: {2: 4, 3: 6}[profile.app_level]]
-        for area in province.in_area
-        if area_prefix(area).startswith(profile.region) and len(area_prefix(area)) >= {2: 4, 3: 6}[profile.app_level]
-    }
-    return sorted(found)
-
-
 def accounts(province: Province) -> list[Account]:
     """The accounts of contract §4 for this province, and two that the story of an objection needs."""
     region = province.profile.region
-    city = app_areas(province)[0]
-    organ = department(province, city)
-    window = next(w for w in province.windows if w.organ == organ.code)
+    city, organ, window = home_of(province)
     place = snapshot().regions[city.ljust(12, "0")].name
     everything = Scope(area=region)
     return [
-        Account("admin", Role.ADMIN, Scope(), "系统管理员", "人员、应用与规则"),
-        Account("audit", Role.AUDITOR, Scope(), "安全审计员", "审计日志，封存与校验"),
+        Account("admin", Role.ADMIN, Scope(), "系统管理员", "数据接口，基础信息检查，评价规则"),
+        Account("audit", Role.AUDITOR, Scope(), "安全审计员", "审计日志：谁登录、查看、导出过什么"),
         Account("leader", Role.LEADER, everything, "领导", "总览：主动评价率、差评率、整改率"),
         Account(
             "supervisor",
@@ -91,19 +79,11 @@ def accounts(province: Province) -> list[Account]:
         Account("rectifier", Role.HANDLER, Scope(city, organ_path(organ)), organ.name, "签收、核实、整改、申诉"),
         Account("reviewer", Role.REVIEWER, everything, "申诉复核（司法行政部门）", "裁决申诉"),
         Account("reviewer2", Role.REVIEWER, everything, "申诉复核（第二人）", "复核评价人的异议"),
-        Account("clerk", Role.CLERK, Scope(city, organ_path(organ), window.code), window.name, "本窗口汇总"),
+        Account("clerk", Role.CLERK, Scope(city, organ_path(organ), window.code), window.name, "本窗口一周前的汇总"),
         Account("operator", Role.OPERATOR, everything, "12345话务员", "回访，登记结果"),
-        Account("analyst", Role.ANALYST, everything, "分析员", "指标与排名"),
-        Account("observer", Role.OBSERVER, everything, "观察员（人大、政协、媒体）", "只读总览"),
+        Account("analyst", Role.ANALYST, everything, "分析员", "综合概览：指标、趋势、各地对比"),
+        Account("observer", Role.OBSERVER, everything, "观察员（人大、政协、媒体）", "综合概览（只读），评价规则"),
     ]
-
-
-def department(province: Province, city: str) -> Organ:
-    """The department whose people log in as `rectifier` and `clerk`: the labour office of the first area, or what is like it."""
-    organs = province.in_area[city.ljust(12, "0")]
-    with_windows = {window.organ for window in province.windows}
-    usual = [organ for organ in organs if organ.code in with_windows and organ.kind in {"labour", "police"}]
-    return max(usual or [o for o in organs if o.code in with_windows], key=lambda organ: organ.kind == "labour")
 
 
 def organ_path(organ: Organ) -> str:

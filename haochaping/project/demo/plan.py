@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from haochaping.kit.clock import CHINA, day
 from haochaping.project.demo import names, sentences
+from haochaping.project.demo.home import home_of, on_the_desk, rated_there
 from haochaping.project.demo.province import credit_code, person_name
 
 if TYPE_CHECKING:
@@ -114,6 +115,10 @@ class Planner:
         self.random = Random(f"days {province.profile.key} {seed}")  # noqa: S311  made up, not secret
         self.people = [self._citizen(n) for n in range(1000)]
         self.sites = self._sites()
+        self.home = home_of(province)
+        self.sure: set[str] = (
+            set()
+        )  # project numbers of those who rate at the clerk's window, so that its desk has work
 
     def visits(self, scale: Scale) -> list[Visit]:
         """Every service of the last days up to `until`, by time, with who rates it how."""
@@ -166,11 +171,14 @@ class Planner:
 
     def _day(self, start: datetime, n: int) -> list[Visit]:
         works = self.calendar.is_workday(start.date())
-        windows = self.random.choices(self.sites.windows, self.sites.weights, k=n)
+        sure = rated_there(start.date(), n, self.until) if n else 0
+        windows = self.random.choices(self.sites.windows, self.sites.weights, k=max(n - sure, 0))
         found: list[Visit] = []
-        for seq, window in enumerate(windows):
-            is_online = self.random.random() < (0.35 if works else 0.75)
+        for seq, window in enumerate([self.home.window] * sure + windows):
+            is_online = seq >= sure and self.random.random() < (0.35 if works else 0.75)
             visit = self._visit(start, seq, window, is_online=is_online)
+            if seq < sure:
+                self.sure.add(visit.project_no)
             if visit.at < self.until:
                 found.append(visit)
         return found
@@ -212,9 +220,10 @@ class Planner:
 
     def _rating(self, visit: Visit) -> Rating | None:
         place = visit.area[: 4 if self.province.profile.app_level == 2 else 9]
-        if self.random.random() >= RATED * self.sites.moods.get(place, 1.0):
+        is_sure = visit.project_no in self.sure
+        if not is_sure and self.random.random() >= RATED * self.sites.moods.get(place, 1.0):
             return None
-        at, pf, route = self._moment(visit)
+        at, pf, route = self._moment(visit, at_once=is_sure)
         if at >= self.until:
             return None
         level = self.random.choices((5, 4, 3), (925, 55, 20))[0]
@@ -231,12 +240,12 @@ class Planner:
             consent.append("publish_text")
         return Rating(level, pf, at, route, codes, words, "", signs, tuple(consent))
 
-    def _moment(self, visit: Visit) -> tuple[datetime, int, str]:
+    def _moment(self, visit: Visit, *, at_once: bool) -> tuple[datetime, int, str]:
         """When it is rated, by which channel, and how that reaches us."""
-        chance = self.random.random()
+        chance = 0.0 if at_once else self.random.random()
         soon = visit.at + timedelta(seconds=self.random.randint(20, 700))
         if visit.window is not None and chance < 0.68:
-            if self.random.random() < 0.01:
+            if not at_once and self.random.random() < 0.01:
                 return soon, 3, "early"
             pf = self.random.choices((4, 5, 3), (70, 8, 22))[0]
             return soon, pf, "batch"
@@ -252,7 +261,10 @@ class Planner:
         return later, pf, "single" if self.random.random() < 0.2 else "batch"
 
     def _make_bad(self, visits: list[Visit], rated: list[int], scale: Scale) -> None:
-        """Exactly so many ratings are bad, more where more goes wrong; some of them have come in only just now."""
+        """Exactly so many ratings are bad, more where more goes wrong; some of them have come in only just now.
+
+        Among them those that the desks of the demo's own accounts need.
+        """
         n = max(round(len(rated) * BAD), scale.least_bad)
         weights = [self.sites.trouble[visits[place].item.organ] for place in rated]
         sums = list(accumulate(weights))
@@ -260,6 +272,7 @@ class Planner:
         by_time = sorted(rated, key=lambda place: visits[place].rating.at)  # type: ignore[union-attr]  # they are rated
         chosen.update(by_time[-3:])
         chosen.update(by_time[-max(len(by_time) // 20, 12) :: 4][:8])
+        chosen.update(self._desk(visits, rated))
         while len(chosen) < min(n, len(rated)):
             chosen.add(rated[min(bisect_left(sums, self.random.random() * sums[-1]), len(rated) - 1)])
         for place in sorted(chosen):
@@ -268,6 +281,15 @@ class Planner:
             bad, visit = self._bad(old), visits[place]
             told = visit.known_at if bad.route == "early" else min(visit.known_at, visit.at + AT_ONCE)
             visits[place] = replace(visit, rating=bad, known_at=told)
+
+    def _desk(self, visits: list[Visit], rated: list[int]) -> list[int]:
+        """What must go wrong at the home organ; whom somebody must call back gives a name."""
+        places = {visits[p].project_no: p for p in rated if visits[p].project_no in self.sure}
+        found = on_the_desk((visits[place] for place in places.values()), self.calendar, self.until)
+        for visit, task in found:
+            if task.signs and visit.rating:
+                visits[places[visit.project_no]] = replace(visit, rating=replace(visit.rating, signs=True))
+        return [places[visit.project_no] for visit, _ in found]
 
     def _bad(self, old: Rating) -> Rating:
         level = self.random.choices((2, 1), (65, 35))[0]
@@ -317,7 +339,7 @@ def _awake(moment: datetime) -> datetime:
 def days_of(scale: Scale, calendar: Calendar, until: datetime) -> list[date]:
     """The days that are lived through, oldest first: more than the scale says where holidays would leave too few to work in."""
     today, n = day(until), scale.days
-    while calendar.workdays_between(today - timedelta(days=n), today) <= scale.days // 2:
+    while calendar.workdays_between(today - timedelta(days=n), today) <= max(scale.days // 2, 7):
         n += 1
     return [today - timedelta(days=back) for back in range(n - 1, -1, -1)]
 

@@ -11,6 +11,7 @@ from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
 from haochaping.kit.clock import CHINA
+from haochaping.project.demo.home import on_the_desk
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -123,10 +124,10 @@ def at_work(moment: datetime, calendar: Calendar) -> datetime:
 
 
 def assign(
-    bad: Sequence[Visit], policy: Policy, calendar: Calendar, until: datetime, seed: int
+    bad: Sequence[Visit], policy: Policy, calendar: Calendar, until: datetime, seed: int, *, home: str
 ) -> Mapping[tuple[str, int], Script]:
-    """A script for each bad rating, by case: the newest are left alone, those a few days old wait in each state, the rest go
-    their ways.
+    """A script for each bad rating, by case: the organ `home` (its code) gets its desk, the newest are left alone, those a few
+    days old wait in each state, the rest go their ways.
     """
     random = Random(f"scripts {seed}")  # noqa: S311
     usual = [text for text in SCRIPTS if policy.returns.allowed or not text.startswith("return")]
@@ -135,8 +136,13 @@ def assign(
     scripts: dict[tuple[str, int], Script] = {}
 
     def give(visit: Visit, text: str, pace: float = 1.0) -> None:
+        if text.startswith("return") and not policy.returns.allowed:
+            text = UNRETURNED
         scripts[visit.project_no, visit.number] = Script(read(text), f"{seed} {visit.project_no}", pace)
 
+    for visit, task in on_the_desk((v for v in newest if v.organ.code == home), calendar, until):
+        give(visit, task.script, QUICK)
+    newest = [visit for visit in newest if (visit.project_no, visit.number) not in scripts]
     for visit in newest[:2]:
         give(visit, "stop")
     today = until.astimezone(CHINA).date()
@@ -145,11 +151,7 @@ def assign(
         fitting = [v for v in old if not text.endswith("approve stop") or (v.rating and v.rating.signs)]
         if fitting:
             old.remove(fitting[0])
-            give(
-                fitting[0],
-                UNRETURNED if text.startswith("return") and not policy.returns.allowed else text,
-                QUICK,
-            )
+            give(fitting[0], text, QUICK)
     for visit in newest:
         if (visit.project_no, visit.number) not in scripts:
             give(visit, random.choices(usual, weights)[0])
