@@ -47,7 +47,8 @@ def refresh_lake(*, now: datetime, everything: bool = True) -> Refreshed:
 
     A note becomes a `Stale` row in one transaction; a `Stale` row goes in the transaction that follows the swap of the
     manifest, so a file is rewritten at least once after the change it is about. Without `everything`, today and
-    yesterday are done at once and older days at most once a minute (the periodic job: today is fresh within 15 s).
+    yesterday, and the orders of their month, are done at once and what is older at most once a minute (the periodic
+    job: today is fresh within 15 s).
     """
     notes = _hear_all(now)
     files = rows = 0
@@ -82,11 +83,14 @@ def _hear_all(now: datetime) -> int:
     while True:
         with _alone():
             notes = take("lake", NOTES)
-            keys = {note.key for note in notes}
-            stale = {("services", note.day) for note in notes if note.kind != "order"}
-            stale |= {("services", day) for day in _days_of(ServiceEvent, "service_day", keys)}
+            # What is done with an order changes nothing of its service, whose whole day would be written anew for it.
+            services = {note for note in notes if note.kind != "order"}
+            stale = {("services", note.day) for note in services}
+            days = _days_of(ServiceEvent, "service_day", {note.key for note in services})
+            stale |= {("services", day) for day in days}
             # A rating's ruling changes the figures of its order too.
-            stale |= {("orders", lake.month_of(day)) for day in _days_of(Order, "dispatch_day", keys)}
+            months = _days_of(Order, "dispatch_day", {note.key for note in notes})
+            stale |= {("orders", lake.month_of(day)) for day in months}
             rows = [Stale(part=part, day=day, since=now) for part, day in sorted(stale)]
             Stale.objects.bulk_create(rows, ignore_conflicts=True)
         heard += len(notes)
@@ -112,7 +116,8 @@ def _due(now: datetime, *, everything: bool) -> list[tuple[str, date]]:
     """What to rewrite next, newest first."""
     stale = Stale.objects.order_by("-day", "part")
     if not everything:
-        recent = stale.filter(day__gte=clock.day(now) - timedelta(days=1)) | stale.filter(part="orders")
+        since = clock.day(now) - timedelta(days=1)
+        recent = stale.filter(day__gte=since) | stale.filter(part="orders", day__gte=lake.month_of(since))
         stale = recent | stale.filter(since__lte=now - PATIENCE)
     return list(stale.values_list("part", "day")[:BATCH])
 

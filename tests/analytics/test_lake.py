@@ -19,8 +19,10 @@ from haochaping.analytics.models import Stale
 from haochaping.analytics.queries import figures
 from haochaping.evaluation.models import Evaluation, ServiceEvent
 from haochaping.kit.config import ROOT
+from haochaping.outbox.commands import tell
 from haochaping.outbox.models import Note
 from haochaping.policy.queries import forget as forget_policy
+from haochaping.rectification.models import Order
 from tests.analytics.lake_rows import day, noon
 from tests.analytics.record import event, lapse, order, rating, ruling
 
@@ -151,6 +153,28 @@ def test_today_goes_first_and_older_days_have_a_minutes_patience(db: None) -> No
     assert (done.files, done.left) == (1, 1)
     done = refresh_lake(now=noon("11-21"), everything=False)
     assert (done.files, done.left) == (1, 0)
+
+
+def test_so_do_the_orders_of_this_month(db: None) -> None:
+    for number, on in ((1, "10-02"), (2, "11-02")):
+        id_ = event(number, on)
+        rating(id_, 1, on)
+        order(id_, on, on)
+    refresh_lake(now=NOW)
+    for found in Order.objects.all():
+        tell([(found.id, "order", found.dispatch_day)], now=NOW)
+    done = refresh_lake(now=NOW, everything=False)
+    assert (done.files, done.left) == (1, 1)
+    assert Stale.objects.get().day == day("10-01")
+
+
+def test_what_is_done_with_an_order_writes_no_services_anew(a_month: None) -> None:
+    refresh_lake(now=NOW)
+    files = lake.read().files["services"]
+    for found in Order.objects.all():
+        tell([(found.id, "order", found.dispatch_day)], now=NOW)
+    assert refresh_lake(now=NOW).files == 1
+    assert lake.read().files["services"] == files
 
 
 def test_no_personal_data_is_in_the_lake(a_month: None) -> None:
