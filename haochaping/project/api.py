@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from ninja import NinjaAPI
-from ninja.errors import ValidationError
+from ninja.errors import HttpError, ValidationError
 
 from haochaping.accounts.signing import Signed
 from haochaping.analytics.api import router as statistics
@@ -51,6 +54,20 @@ api.add_router("", statistics)
 
 @api.exception_handler(Refused)
 def refused(request: HttpRequest, no: Refused) -> HttpResponse:
+    return api.create_response(request, no.as_json(), status=no.status)
+
+
+@api.exception_handler(HttpError)
+def unreadable(request: HttpRequest, error: HttpError) -> HttpResponse:
+    no = Refused("malformed", 422, "请求体不是合法的 JSON（UTF-8）。")
+    if error.status_code != HTTPStatus.BAD_REQUEST:
+        no = Refused("http_error", error.status_code, str(error))
+    return api.create_response(request, no.as_json(), status=no.status)
+
+
+@api.exception_handler(RequestDataTooBig)
+def too_large(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:  # noqa: ARG001
+    no = Refused("too_large", 413, f"请求体最大 {settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 1024} KB。")
     return api.create_response(request, no.as_json(), status=no.status)
 
 

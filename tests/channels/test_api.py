@@ -97,6 +97,16 @@ class TestLinks:
         assert Client().post("/api/v1/links", ASKED, content_type="application/json").status_code == 401
 
 
+@pytest.mark.parametrize(
+    ("raw", "told"),
+    [(b"{broken", (422, "malformed")), (b'{"projectNo": "' + b"x" * 70_000 + b'"}', (413, "too_large"))],
+)
+def test_what_cannot_be_read_is_refused_in_the_one_shape_of_errors(cast: Cast, raw: bytes, told: tuple[int, str]) -> None:
+    headers = sign(*ours(cast), "POST", "/api/v1/links", raw, clock.now())
+    answer = Client().generic("POST", "/api/v1/links", raw, content_type="application/json", headers=headers)
+    assert (answer.status_code, json.loads(answer.content)["error"]["code"]) == told
+
+
 def test_the_catalogue_in_force(cast: Cast) -> None:
     status, norms = call(ours(cast), "GET", "/api/v1/indicators")
     assert status == 200
