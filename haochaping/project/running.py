@@ -8,7 +8,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from haochaping.kit import config, crypto
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import IO
 
+    from haochaping.kit.postgres import Embedded
     from haochaping.kit.supervise import Program
 
 HCP = (sys.executable, "-m", "haochaping.project.cli")
@@ -103,23 +104,30 @@ def _alone() -> IO[str]:
     return lock
 
 
-def _database() -> None:
-    if not config.text("DATABASE_URL"):
-        from haochaping.kit.postgres import Embedded
+@cache
+def _embedded() -> Embedded | None:
+    """The installation's own PostgreSQL unless it uses another. One object: a second would count as one who still uses it."""
+    if config.text("DATABASE_URL"):
+        return None
+    from haochaping.kit.postgres import Embedded
 
-        Embedded(config.data_dir() / "postgres").start()
+    return Embedded(config.data_dir() / "postgres")
+
+
+def _database() -> None:
+    if (embedded := _embedded()) is not None:
+        embedded.start()
     subprocess.run([*HCP, "migrate"], check=True, cwd=config.ROOT)
 
 
 def _run(more: list[Program], given: argparse.Namespace, on_ready: Callable[[], None]) -> None:
-    from haochaping.kit.postgres import Embedded
     from haochaping.kit.supervise import Command, Database, Supervisor
 
     address = ["--host", given.host, "--port", str(given.port)]
     environment = _environment(given)
     programs: list[Program] = []
-    if not config.text("DATABASE_URL"):
-        programs.append(Database(Embedded(config.data_dir() / "postgres")))
+    if (embedded := _embedded()) is not None:
+        programs.append(Database(embedded))
     programs += more
     alive = partial(_answers, f"http://{given.host}:{given.port}/healthz")
     programs += [
