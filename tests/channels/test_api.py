@@ -101,7 +101,9 @@ class TestLinks:
     ("raw", "told"),
     [(b"{broken", (422, "malformed")), (b'{"projectNo": "' + b"x" * 70_000 + b'"}', (413, "too_large"))],
 )
-def test_what_cannot_be_read_is_refused_in_the_one_shape_of_errors(cast: Cast, raw: bytes, told: tuple[int, str]) -> None:
+def test_what_cannot_be_read_is_refused_in_the_one_shape_of_errors(
+    cast: Cast, raw: bytes, told: tuple[int, str]
+) -> None:
     headers = sign(*ours(cast), "POST", "/api/v1/links", raw, clock.now())
     answer = Client().generic("POST", "/api/v1/links", raw, content_type="application/json", headers=headers)
     assert (answer.status_code, json.loads(answer.content)["error"]["code"]) == told
