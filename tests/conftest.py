@@ -208,6 +208,7 @@ def shared_data() -> Path:
         pytest.skip("needs HCP_SHARED_DATA")
     return path
 
+
 @pytest.fixture
 def reachable() -> Iterator[Path]:
     """A directory for a whole installation: the database's own user can pass it, which pytest's are not when we are root."""

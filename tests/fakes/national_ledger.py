@@ -130,7 +130,9 @@ class Ledger:
                 found[kind] = {"count": len(rows), "ids": [f"{project_no}#{number}" for project_no, number in rows]}
             found["repeated"] = self._db.execute("SELECT coalesce(sum(times - 1), 0) FROM entry").fetchone()[0]
             refusals = self._db.execute("SELECT at, kind, id, code, message FROM refusal ORDER BY rowid DESC LIMIT 100")
-            found["refused"] = [dict(zip(("at", "kind", "id", "code", "message"), row, strict=True)) for row in refusals]
+            found["refused"] = [
+                dict(zip(("at", "kind", "id", "code", "message"), row, strict=True)) for row in refusals
+            ]
         return found
 
     def records(self, kind: str, project_no: str, number: int) -> list[dict[str, str]]:
