@@ -124,9 +124,9 @@ def _lapse_region(region: str, *, now: datetime) -> int:
         default = policy_at(event.area_path, event.service_day).default
         if not default.enabled or default.level is None or default.after is None:
             continue
-        due = deadline(event.service_time, default.after.term, calendar(event.area_path))
-        at = due.at
-        if at <= now and not due.provisional:  # nobody is late by days that are not announced yet
+        end = deadline(event.service_time, default.after.term, calendar(event.area_path))
+        at = end.at
+        if at <= now and not end.provisional:  # nobody is late by days that are not announced yet
             row = {name: getattr(event, name) for name in copied}
             day = clock.day(at - timedelta(microseconds=1))
             lapses.append(Lapse(**row, level=default.level, lapsed_at=at, lapse_day=day))
