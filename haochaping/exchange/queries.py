@@ -69,6 +69,23 @@ def health(now: datetime, target: str = NATIONAL) -> Health:
     )
 
 
+@dataclass(frozen=True)
+class Fault:
+    """Records of one phase that were refused, by us or by them, for the same reason."""
+
+    phase: Phase
+    reason: str
+    records: int
+    since: datetime
+
+
+def faults(target: str = NATIONAL, limit: int = 20) -> list[Fault]:
+    """Why records are quarantined or failed, the most frequent reason first, in the words of our check or of the far side."""
+    rows = Delivery.objects.filter(target=target, state__in=(State.QUARANTINED, State.FAILED))
+    counted = rows.values_list("phase", "error_text").annotate(n=Count("event_id"), since=Min("created_at"))
+    return [Fault(Phase(phase), text, n, since) for phase, text, n, since in counted.order_by("-n")[:limit]]
+
+
 def _circuit(circuit: Circuit | None, now: datetime) -> str:
     if circuit is None or circuit.open_until is None:
         return "closed"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
@@ -113,6 +114,17 @@ class TestTheSystem:
         assert "暂停重试" in page
         assert "timeout 15 s" in page
         assert "对方连续5次没有应答" in page
+
+    def test_the_interface_says_why_records_are_quarantined(self, as_):
+        from haochaping.exchange.models import Delivery
+        from haochaping.exchange.rules import Phase, State
+
+        assert "失败与隔离的原因" not in look(as_("admin"), "/console/exchange/").content.decode()
+        wrong = {"state": State.QUARANTINED, "error_code": "userProp", "error_text": "userProp：缺少申请人类型代码"}
+        for _ in range(3):
+            Delivery.objects.create(event_id=uuid4(), target="national", phase=Phase.SERVICE, version=1, digest=b"", next_at=NOW, created_at=NOW, **wrong)  # fmt: skip
+        page = text(look(as_("admin"), "/console/exchange/").content.decode())
+        assert "userProp：缺少申请人类型代码 办件服务 3 " in page
 
     def test_the_trail_is_filtered_by_person_action_and_day_and_names_no_citizen(self, as_):
         order = bad_order()

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 from haochaping.accounts.models import Audit
 from haochaping.console.access import needs
 from haochaping.console.rules import MAY_OPEN, PER_PAGE
-from haochaping.exchange.queries import OPEN_STATES, accepted_counts, balances, health
+from haochaping.exchange.queries import OPEN_STATES, accepted_counts, balances, faults, health
 from haochaping.exchange.rules import PHASE_NAMES, STATE_NAMES, Phase
 from haochaping.kit import clock
 
@@ -98,6 +98,7 @@ def exchange(request: HttpRequest) -> HttpResponse:
         "circuit": CIRCUIT[found.circuit],
         "states": [STATE_NAMES[state] for state in OPEN_STATES],
         "phases": phases,
+        "faults": [(fault, PHASE_NAMES[fault.phase]) for fault in faults()],
         "balances": [(balance, PHASE_NAMES[Phase(balance.phase)]) for balance in balances(limit=12)],
     }
     return render(request, "console/exchange.html", context)
