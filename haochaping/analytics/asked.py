@@ -41,9 +41,13 @@ def read(words: Mapping[str, str], *, today: date) -> Asked:
 def refuse_unknown(metrics: list[str], by: list[str], filters: Mapping[str, Any]) -> None:
     """Refused (422) that names every metric, dimension and filter there is not."""
     errors = [FieldError("metrics", "unknown_metric", f"没有指标 {key}。") for key in metrics if key not in METRICS]
-    errors += [FieldError("by", "unknown_dimension", f"没有维度 {name}。") for name in by if name not in DIMENSIONS]
     errors += [
-        FieldError(name, "unknown_filter", f"没有筛选项 {name}。")
+        FieldError("by", "unknown_dimension", f"没有维度 {name}，可用 {'、'.join(DIMENSIONS)}。")
+        for name in by
+        if name not in DIMENSIONS
+    ]
+    errors += [
+        FieldError(name, "unknown_filter", f"没有筛选项 {name}，可用 {'、'.join([*PREFIXES, *DIMENSIONS])}。")
         for name in filters
         if name not in DIMENSIONS and name not in PREFIXES
     ]
