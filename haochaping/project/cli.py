@@ -27,13 +27,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from haochaping.kit.errors import Refused
 
     try:
-        return int(given.run(given) or 0)
+        status = int(given.run(given) or 0)
+        sys.stdout.flush()
+        return status  # noqa: TRY300
     except Misconfigured as error:
         print(f"hcp: {error}", file=sys.stderr)
     except Refused as no:
         print(f"hcp: {no.message}", file=sys.stderr)
         for field in no.fields:
             print(f"  {field.field}: {field.message}", file=sys.stderr)
+    except BrokenPipeError:  # `hcp export orders | head`: the reader has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 1
 
 

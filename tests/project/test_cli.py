@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from datetime import date
 
 import pytest
@@ -128,3 +129,12 @@ def test_an_unknown_command_names_those_there_are(capsys):
     with pytest.raises(SystemExit):
         main(["frobnicate"])
     assert "demo" in capsys.readouterr().err
+
+
+def test_whoever_reads_only_the_first_lines_of_an_export_sees_no_traceback(province, monkeypatch, capfd):
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "w") as closed, monkeypatch.context() as patch:
+        patch.setattr("sys.stdout", closed)
+        assert main(["export", "regions"]) == 1
+    assert "Traceback" not in capfd.readouterr().err
