@@ -42,11 +42,13 @@ ONE_MOST = 64 * 1024  # bytes of a body with one record
 MANY_MOST = 16 * 1024 * 1024  # bytes of a batch
 SERVICES_MOST, BATCH_MOST = 1_000, 10_000  # records
 GATHER_SECONDS, GATHER_MOST = 0.005, 500
+WAITING_MOST = 5_000  # ratings between their requests and their group
 CHUNK = 2_000  # ratings of a batch in one transaction
 WRITERS = 2
 DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
 
 TRY_AGAIN = Refused("try_again", 503, "系统暂时无法保存，请稍后重试，数据请勿丢弃。")
+RETRY_AFTER = ((b"retry-after", b"2"),)
 log = logging.getLogger(__name__)
 
 
@@ -123,10 +125,10 @@ class Door:
             signed = await self._in_writer(_signed, scope, body, now)
             answer: Answer = await handle(signed, body, now)
         except Refused as no:
-            return Answer(no.status, no.as_json())
+            return Answer(no.status, no.as_json(), RETRY_AFTER if no is TRY_AGAIN else ())
         except DATABASE_AWAY:
             # Rather than acknowledge and lose: the client keeps it and comes again (contract §3).
-            return Answer(503, TRY_AGAIN.as_json(), ((b"retry-after", b"2"),))
+            return Answer(503, TRY_AGAIN.as_json(), RETRY_AFTER)
         except Exception:
             log.exception("door failed on %s", scope["path"])
             return Answer(500, Refused("internal", 500, "系统内部错误，已记录。").as_json())
@@ -182,6 +184,8 @@ class Door:
 
     async def _gather(self, item: Waiting) -> Outcome:
         """Put the rating with those that arrive within 5 ms; its outcome once the group is on disk."""
+        if len(self.waiting) >= WAITING_MOST:
+            raise TRY_AGAIN  # rather than pile up what the database cannot take
         self.waiting.append(item)
         if self.gathering is None or self.gathering.done():
             self.gathering = asyncio.create_task(self._drain())

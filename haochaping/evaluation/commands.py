@@ -5,20 +5,23 @@ from __future__ import annotations
 import secrets
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Exists, Max, OuterRef
+from django.db.models import Exists, Max, OuterRef, Q
 
 from haochaping.evaluation.models import (
     Erasure,
     Evaluation,
     Evaluator,
     FollowUp,
+    FollowUpWords,
     Lapse,
     Ruling,
     ServiceEvent,
     Words,
 )
+from haochaping.evaluation.queries import closing
 from haochaping.evaluation.rules import Level
 from haochaping.kit import clock, crypto
 from haochaping.kit.errors import FieldError, Refused
@@ -28,7 +31,6 @@ from haochaping.policy.queries import calendar, policy_at, rules
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from uuid import UUID
 
 LAPSE_BATCH = 5_000
 LAPSE_LOOKS_BACK = timedelta(days=120)
@@ -58,16 +60,15 @@ def follow_up(event_id: UUID, *, level: int, text: str, now: datetime) -> Follow
     with transaction.atomic():
         if not Evaluation.objects.filter(id=event_id).exists():
             raise Refused("not_found", 404, "没有这条评价。")
+        salt = secrets.token_bytes(16)
+        digest = crypto.sm3(salt + text.encode()) if text else None
         added, is_new = FollowUp.objects.get_or_create(
-            id=event_id,
-            defaults={
-                "level": int(Level(level)),
-                "text_digest": crypto.sm3(secrets.token_bytes(16) + text.encode()) if text else None,
-                "at": now,
-            },
+            id=event_id, defaults={"level": int(Level(level)), "text_digest": digest, "at": now}
         )
         if not is_new:
             raise Refused("already_followed_up", 409, "您已追评过一次，追评不能修改。")
+        if text:
+            FollowUpWords.objects.create(id=event_id, salt=salt, text=text)
         day = ServiceEvent.objects.values_list("service_day", flat=True).get(id=event_id)
         tell([(event_id, "follow_up", day)], now=now)
     return added
@@ -84,11 +85,12 @@ def erase_identity(event_id: UUID, *, by: str, now: datetime) -> None:
 
 
 def _erase(event_id: UUID, what: str, *, by: str, now: datetime) -> None:
-    rows = Words.objects if what == "words" else Evaluator.objects
+    tables = (Words, FollowUpWords) if what == "words" else (Evaluator,)
     with transaction.atomic():
         if not Evaluation.objects.filter(id=event_id).exists():
             raise Refused("not_found", 404, "没有这条评价。")
-        rows.filter(id=event_id).delete()
+        for table in tables:
+            table.objects.filter(id=event_id).delete()
         Erasure.objects.get_or_create(event_id=event_id, what=what, defaults={"by": by, "at": now})
 
 
@@ -107,35 +109,49 @@ def make_lapses(*, now: datetime) -> int:
 def _lapse_region(region: str, *, now: datetime) -> int:
     rated = Evaluation.objects.filter(id=OuterRef("id"))
     lapsed = Lapse.objects.filter(id=OuterRef("id"))
-    due = (
-        ServiceEvent.objects.filter(
-            ~Exists(rated),
-            ~Exists(lapsed),
-            area_path__startswith=region,
-            closes_at__lte=now,
-            closes_at__gt=now - LAPSE_LOOKS_BACK,
-        )
-        .order_by("closes_at")
-        .iterator(chunk_size=LAPSE_BATCH)
-    )
-    copied = [f.attname for f in Lapse._meta.concrete_fields if f.attname not in {"level", "lapsed_at", "lapse_day"}]
-    lapses = []
-    for event in due:
-        default = policy_at(event.area_path, event.service_day).default
-        if not default.enabled or default.level is None or default.after is None:
-            continue
-        end = deadline(event.service_time, default.after.term, calendar(event.area_path))
-        at = end.at
-        if at <= now and not end.provisional:  # nobody is late by days that are not announced yet
-            row = {name: getattr(event, name) for name in copied}
-            day = clock.day(at - timedelta(microseconds=1))
-            lapses.append(Lapse(**row, level=default.level, lapsed_at=at, lapse_day=day))
-    with transaction.atomic():
-        Lapse.objects.bulk_create(lapses, ignore_conflicts=True, batch_size=LAPSE_BATCH)
-        days = {lapse.id: lapse for lapse in lapses}
-        events = ServiceEvent.objects.filter(id__in=days).values_list("id", "service_day")
-        tell([(id_, "lapse", day) for id_, day in events], now=now, topics=("lake",))
-    return len(lapses)
+    due = ServiceEvent.objects.filter(
+        ~Exists(rated), ~Exists(lapsed), area_path__startswith=region, closes_at__lte=now
+    ).order_by("closes_at", "id")
+    made, after = 0, (now - LAPSE_LOOKS_BACK, UUID(int=0))
+    while block := list(due.filter(Q(closes_at__gt=after[0]) | Q(closes_at=after[0], id__gt=after[1]))[:LAPSE_BATCH]):
+        after = (block[-1].closes_at, block[-1].id)
+        lapses = [lapse for event in block if (lapse := _lapse(event, now)) is not None]
+        days = {event.id: event.service_day for event in block}
+        with transaction.atomic():
+            Lapse.objects.bulk_create(lapses, ignore_conflicts=True)
+            tell([(lapse.id, "lapse", days[lapse.id]) for lapse in lapses], now=now, topics=("lake",))
+        made += len(lapses)
+    return made
+
+
+_LAPSE_OWN = {"level", "lapsed_at", "lapse_day"}
+
+
+def _lapse(event: ServiceEvent, now: datetime) -> Lapse | None:
+    """The lapse of a service that nobody rated, if its policy has one and its time is over."""
+    default = policy_at(event.area_path, event.service_day).default
+    if not default.enabled or default.level is None or default.after is None:
+        return None
+    end = deadline(event.service_time, default.after.term, calendar(event.area_path))
+    if end.provisional or end.at > now:  # nobody is late by days that are not announced yet
+        return None
+    copied = {f.attname: getattr(event, f.attname) for f in Lapse._meta.concrete_fields if f.attname not in _LAPSE_OWN}
+    day = clock.day(end.at - timedelta(microseconds=1))
+    return Lapse(**copied, level=default.level, lapsed_at=end.at, lapse_day=day)
+
+
+def settle_windows(*, now: datetime) -> int:
+    """Windows that rest on days which have been announced since get their true end; how many were settled."""
+    settled = 0
+    unsettled = ServiceEvent.objects.filter(closes_is_provisional=True).order_by("closes_at")
+    for event in unsettled.iterator(chunk_size=LAPSE_BATCH):
+        end = closing(event.area_path, event.service_time, event.service_day)
+        if not end.provisional:
+            with transaction.atomic():
+                ServiceEvent.objects.filter(id=event.id).update(closes_at=end.at, closes_is_provisional=False)
+                tell([(event.id, "service", event.service_day)], now=now, topics=("lake",))
+            settled += 1
+    return settled
 
 
 def require_level(text: str) -> Level:

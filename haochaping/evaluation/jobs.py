@@ -17,4 +17,5 @@ def seal_ratings(timestamp: int) -> None:  # noqa: ARG001
 @app.periodic(cron="*/10 * * * *")
 @app.task(queue="minute", pass_context=False)
 def lapse_unrated(timestamp: int) -> None:  # noqa: ARG001
+    commands.settle_windows(now=clock.now())
     commands.make_lapses(now=clock.now())

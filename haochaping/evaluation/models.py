@@ -58,12 +58,14 @@ class ServiceEvent(AsServed):
     digest = models.BinaryField()
     received_at = models.DateTimeField()
     closes_at = models.DateTimeField("评价截止")
+    closes_is_provisional = models.BooleanField("截止暂定", default=False)  # rests on days that are not announced yet
 
     class Meta:
         indexes = [
             models.Index(fields=["service_day", "area_path"], name="event_by_day"),
             models.Index(fields=["closes_at"], name="event_by_close"),
             models.Index(fields=["project_no"], name="event_by_case"),
+            models.Index(fields=["closes_at"], name="event_unsettled", condition=models.Q(closes_is_provisional=True)),
         ]
 
 
@@ -164,8 +166,16 @@ class FollowUp(models.Model):
     append_only = True
     id = models.UUIDField(primary_key=True)
     level = models.SmallIntegerField()
-    text_digest = models.BinaryField(null=True)
+    text_digest = models.BinaryField(null=True)  # SM3(salt‖text), as with the rating's words
     at = models.DateTimeField()
+
+
+class FollowUpWords(models.Model):
+    """What was written with a follow-up; erased together with the rater's other words."""
+
+    id = models.UUIDField(primary_key=True)
+    salt = models.BinaryField()
+    text = models.TextField()
 
 
 class Ruling(models.Model):
@@ -222,7 +232,7 @@ class Parked(models.Model):
     pk = models.CompositePrimaryKey("id", "kind")
     blob = models.BinaryField()  # the submission, encrypted: it may name a person
     digest = models.BinaryField()
-    waits_for = models.CharField(max_length=64, db_index=True)  # "event", "item:<code>" or "organ:<code>"
+    waits_for = models.CharField(max_length=128, db_index=True)  # "event", "item:<code>" or "organ:<code>"
     reason = models.CharField(max_length=64)
     source = models.CharField(max_length=40)
     received_at = models.DateTimeField()

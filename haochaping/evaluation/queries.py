@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from haochaping.accounts.rules import Actor
+    from haochaping.kit.workdays import Deadline
     from haochaping.policy.rules import Policy
 
 
@@ -98,9 +99,9 @@ def excluded(ids: Iterable[UUID]) -> set[UUID]:
     return {event_id for event_id, n, excludes in rows if excludes and latest[event_id] == n}
 
 
-def closing_time(area: str, service_time: datetime, day: date) -> datetime:
+def closing(area: str, service_time: datetime, day: date) -> Deadline:
     """When the window to rate a service of that moment is over, by the policy of its own day."""
-    return deadline(service_time, _policy(area, day).supplement.within.term, calendar(area)).at
+    return deadline(service_time, _policy(area, day).supplement.within.term, calendar(area))
 
 
 def grace(area: str, day: date) -> timedelta:

@@ -42,8 +42,8 @@ class Wanted:
 def wanted(ids: Collection[UUID], target: Target) -> list[Wanted]:
     """Which phases of these service events are to be told, in order.
 
-    Nothing of probes, of self-made items, of modes that rest on no case; no lapse, ever; an order once it was answered,
-    closed or voided.
+    Nothing of probes, of self-made items, of modes that rest on no case; no lapse, ever; an order once its answer was
+    approved and so told to the rater, or it was closed or voided.
     """
     events = {
         row.id: row
@@ -63,7 +63,7 @@ def wanted(ids: Collection[UUID], target: Target) -> list[Wanted]:
 
 
 def _is_told(order: Order) -> bool:
-    return order.answered_at is not None or order.state in {"closed", "voided"}
+    return order.replied_at is not None or order.state in {"closed", "voided"}
 
 
 def _digest(record: Record) -> bytes:
@@ -226,8 +226,8 @@ def _facts(order: Order, target: Target) -> dict[str, Any]:
     return {
         "order_no": order.order_no,
         "reply": mask_text(order.reply) if target.mask_words else order.reply,
-        "answered_at": _time(order.answered_at),
-        "is_answered": _flag(order.answered_at is not None),
+        "answered_at": _time(order.replied_at),
+        "is_answered": _flag(order.replied_at is not None),
         "is_rectified": _flag(is_rectified),
         "calls_for_rectification": _flag(not is_explained and not is_set_aside),
         "is_called_back": _flag(called),
@@ -235,7 +235,7 @@ def _facts(order: Order, target: Target) -> dict[str, Any]:
         "rectification_result": target.rectification.result.get(result),
         "is_true": None if order.is_true is None else _flag(order.is_true),
         "is_reasonable": None if order.is_reasonable is None else _flag(order.is_reasonable),
-        "was_overdue": _flag(order.overdue_since is not None),
+        "was_overdue": _flag(order.was_late),
         "is_set_aside": _flag(is_set_aside),
     }
 

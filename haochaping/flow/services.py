@@ -165,6 +165,7 @@ def _row(
     region = directory.region(record.area)
     area = region.code if region else record.area
     area_path = directory.area_path(area)
+    closing = evaluation.closing(area_path, record.service_time, day)
     return {
         "id": id_,
         "project_no": record.project_no,
@@ -200,7 +201,8 @@ def _row(
         "version": 1,
         "digest": _digest(record),
         "received_at": now,
-        "closes_at": evaluation.closing_time(area_path, record.service_time, day),
+        "closes_at": closing.at,
+        "closes_is_provisional": closing.provisional,
     }
 
 

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from haochaping.directory.models import Item, Organ
-from haochaping.evaluation.commands import make_lapses
-from haochaping.evaluation.models import Evaluation, Lapse
+from haochaping.evaluation.commands import erase_words, follow_up, make_lapses, settle_windows
+from haochaping.evaluation.models import Evaluation, FollowUp, FollowUpWords, Lapse, ServiceEvent
 from haochaping.evaluation.records import read_evaluation
 from haochaping.flow.admit import admit
 from haochaping.flow.services import admit_services
 from haochaping.kit.clock import parse_wire
+from haochaping.kit.errors import Refused
 from haochaping.outbox.models import Note
 from haochaping.policy.commands import load_calendar_year
 from tests.cast import NOW, forget, settle, wire_rating, wire_service
@@ -63,3 +64,29 @@ def test_it_waits_for_the_holidays_of_a_year_to_be_announced() -> None:
     forget()
     assert make_lapses(now=parse_wire("2027-01-08 00:00:00")) == 1
     assert Lapse.objects.get().lapse_day == date(2027, 1, 6)
+
+
+def test_a_window_that_rests_on_unannounced_days_is_settled_when_they_are() -> None:
+    serve("2026-12-29 09:00:00")
+    event = ServiceEvent.objects.get()
+    assert (event.closes_is_provisional, settle_windows(now=NOW)) == (True, 0)
+    days = [(date(2027, 1, n), False, "元旦") for n in (1, 2, 3)]
+    load_calendar_year(2027, days, "测试通知", NOW)
+    forget()
+    assert settle_windows(now=NOW) == 1
+    event.refresh_from_db()
+    assert (event.closes_is_provisional, event.closes_at) == (False, parse_wire("2027-01-07 00:00:00"))
+    assert settle_windows(now=NOW) == 0
+
+
+def test_a_follow_up_keeps_its_words_until_they_are_withdrawn() -> None:
+    serve("2026-06-10 09:00:00")
+    admit([read_evaluation(wire_rating(), source="test")], now=NOW)
+    rated = Evaluation.objects.get().id
+    follow_up(rated, level=2, text="后来又让我跑了一趟", now=NOW)
+    assert FollowUpWords.objects.get().text == "后来又让我跑了一趟"
+    with pytest.raises(Refused, match="已追评过"):
+        follow_up(rated, level=5, text="", now=NOW)
+    erase_words(rated, by="评价人", now=NOW)
+    assert not FollowUpWords.objects.exists()
+    assert FollowUp.objects.get().level == 2

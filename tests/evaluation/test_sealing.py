@@ -35,7 +35,7 @@ def seal(count):
     """Seal so many ratings. Another process's test on this server may hold an older transaction open for a moment, and
     what is younger is not sealed before that has ended."""
     sealed, never = 0, Event()
-    for _ in range(400):
+    for _ in range(2400):
         sealed += sealing.seal(now=NOW)
         if sealed >= count:
             break

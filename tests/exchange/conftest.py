@@ -58,7 +58,12 @@ class Stage:
     def answer(self, project_no: str = "NJ2026060001", **facts: Any) -> None:
         """The order's unit has answered; `facts` are columns of the order."""
         order = Order.objects.get(id=ids.event_id(project_no, 1))
-        given = {"reply": "已增开窗口并批评教育", "answered_at": self.clock.now, "answer_kind": "submitted"} | facts
+        given = {
+            "reply": "已增开窗口并批评教育",
+            "answered_at": self.clock.now,
+            "replied_at": self.clock.now,
+            "answer_kind": "submitted",
+        } | facts
         Order.objects.filter(id=order.id).update(**given)
         tell([(order.id, "order", order.dispatch_day)], now=self.clock.now)
 

@@ -71,7 +71,7 @@ def test_an_order_is_told_once_answered_and_again_when_more_is_known(stage):
     stage.answer()  # a move that changes nothing that is told
     stage.send_all()
     assert [r["rectifyNumber"] for r in stage.platform.ledger.records("rectify", "NJ2026060001", 1)] == ["1"]
-    stage.answer(was_called=True, verdict="satisfied", state="closed", answered_at=NOW)
+    stage.answer(was_called=True, verdict="satisfied", state="closed", replied_at=NOW)
     stage.send_all()
     told = stage.platform.ledger.records("rectify", "NJ2026060001", 1)
     assert [(r["rectifyNumber"], r["zgjg"]) for r in told] == [("1", "0"), ("2", "1")]
@@ -80,7 +80,7 @@ def test_an_order_is_told_once_answered_and_again_when_more_is_known(stage):
 def test_a_rating_set_aside_on_appeal_is_told_as_such(stage):
     stage.serve()
     stage.rate_badly()
-    stage.answer(state="voided", upheld=True, reply="", answered_at=None, answer_kind="")
+    stage.answer(state="voided", upheld=True, reply="", replied_at=None, answer_kind="")
     stage.send_all()
     assert (stage.held("rectify")["sfeypj"], stage.held("rectify")["zgjg"]) == ("1", "4")
 

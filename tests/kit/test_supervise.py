@@ -184,10 +184,11 @@ def test_what_cannot_be_mended_by_waiting_stops_all_and_is_raised() -> None:
             stopped.append(self.name)
 
     waiter = Command("waiter", ["sleep", "1000"])
+    before = signal.getsignal(signal.SIGINT)
     with pytest.raises(Misconfigured):
         Supervisor([waiter, Hopeless()]).run()
     assert stopped == []
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_a_command_that_does_not_exist_is_tried_again_until_it_does(tmp_path: Path) -> None:
