@@ -163,7 +163,7 @@ class Loaded:
 
     def counts(self) -> dict[str, int]:
         tables = (
-            "evaluation_serviceevent", "evaluation_evaluation", "evaluation_lapse", "evaluation_sealedrow",
+            "evaluation_serviceevent", "evaluation_evaluation", "evaluation_lapse",
             "rectification_order", "rectification_move", "accounts_person", "accounts_app", "directory_item",
             "directory_window", "exchange_delivery", "policy_policyrule",
         )  # fmt: skip
