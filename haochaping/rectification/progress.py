@@ -11,7 +11,7 @@ from haochaping.kit.masks import mask_text
 from haochaping.rectification import sight
 from haochaping.rectification.facts import last_day
 from haochaping.rectification.models import Move, Order
-from haochaping.rectification.rules import PUBLIC, WAITING_FOR, State
+from haochaping.rectification.rules import PUBLIC, WAITING_FOR, WAITING_UNCALLED, State
 from haochaping.rectification.workflow import PART_NAMES, Part
 
 if TYPE_CHECKING:
@@ -90,12 +90,13 @@ def _awaited(order: Order) -> list[PublicStep]:
     state = State(order.state)
     if not state.is_open:
         return []
+    is_called = order.real_name or order.sampled
     is_handlers = state in {State.DISPATCHED, State.VERIFYING, State.RECTIFYING}
     return [
         PublicStep(
             "now",
             None,
-            WAITING_FOR[state],
+            WAITING_FOR[state] if is_called or state != State.CALLBACK else WAITING_UNCALLED,
             who=order.organ_name if is_handlers else "",
             by=last_day(order.step_due),
             is_provisional=order.due_is_provisional,

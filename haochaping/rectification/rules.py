@@ -252,3 +252,4 @@ WAITING_FOR = {
     State.REVIEWING: "主管部门审核",
     State.CALLBACK: "12345回访，听取您对整改的意见",
 }
+WAITING_UNCALLED = "期满办结（这件工单不作电话回访，对整改不满意请拨打12345）"

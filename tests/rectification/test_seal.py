@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -14,12 +14,10 @@ from haochaping.accounts.rules import Actor, Role, Scope
 from haochaping.evaluation.commands import erase_identity
 from haochaping.kit.errors import Refused
 from haochaping.rectification.commands import Revealed, reveal
+from haochaping.rectification.models import Order
 from haochaping.rectification.queries import facts_for, public_progress, timeline
 from tests.cast import NOW, Cast
 from tests.rectification.conftest import REAL_NAME, Stage, at, rate_badly, stage_for
-
-if TYPE_CHECKING:
-    from haochaping.rectification.models import Order
 
 CANARIES = ("NJ2026060001", "钱真名", "13911112222", "320102190001019999", "赵试样", "13800000001", "09:30", "01:30")
 CALL = "回访核实整改结果"
@@ -171,6 +169,15 @@ class TestTheRatersView:
         assert "请抓紧" not in str(steps), "instructions and notes stay among those who work on it"
         stage.walk("record")
         assert [s.kind for s in public_progress(stage.order.id)].count("now") == 0
+
+    @pytest.mark.parametrize(
+        ("real_name", "sampled", "words"),
+        [(True, False, "12345回访"), (False, True, "12345回访"), (False, False, "不作电话回访")],
+    )
+    def test_nobody_is_promised_a_call_that_will_not_come(self, stage: Stage, real_name, sampled, words) -> None:
+        stage.walk("sign confirm submit approve")
+        Order.objects.filter(pk=stage.order.pk).update(real_name=real_name, sampled=sampled)
+        assert words in public_progress(stage.order.id)[-1].text
 
     def test_it_names_nobody(self, stage: Stage) -> None:
         stage.walk("sign confirm")
