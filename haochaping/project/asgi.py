@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import warnings
 
+# WhiteNoise streams files by a plain iterator: harmless where they are small and a proxy serves them in production.
+warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "haochaping.project.settings")
 
 import django
