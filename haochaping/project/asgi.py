@@ -9,7 +9,7 @@ import warnings
 warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "haochaping.project.settings")
 
-import django
+import django  # noqa: E402  the settings must be named first
 
 django.setup()
 
