@@ -36,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"hcp: {no.message}", file=sys.stderr)
         for field in no.fields:
             print(f"  {field.field}: {field.message}", file=sys.stderr)
+    except KeyboardInterrupt:
+        return 130
     except BrokenPipeError:  # `hcp export orders | head`: the reader has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 1

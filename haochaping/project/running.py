@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import os
+import socket
 import subprocess
 import sys
 import urllib.error
 import urllib.request
+from contextlib import contextmanager
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
@@ -15,7 +17,7 @@ from haochaping.kit import config, crypto
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
     from typing import IO
 
     from haochaping.kit.postgres import Embedded
@@ -55,8 +57,7 @@ def worker(given: argparse.Namespace) -> None:  # noqa: ARG001
 
 def up(given: argparse.Namespace) -> None:
     """Database (embedded unless HCP_DATABASE_URL), web and worker under one supervisor that restarts always."""
-    with _alone():
-        _database()
+    with _prepared(given):
         _run([], given, lambda: print(f"READY http://{given.host}:{given.port}/", flush=True))
 
 
@@ -67,13 +68,8 @@ def demo(given: argparse.Namespace) -> None:
     from haochaping.kit.supervise import Command
     from haochaping.project.demo import load
 
-    with _alone():
-        _database()
-        subprocess.run(
-            [sys.executable, "-m", "haochaping.project.demo.load", given.profile, given.scale],
-            check=True,
-            cwd=config.ROOT,
-        )
+    with _prepared(given):
+        _must([sys.executable, "-m", "haochaping.project.demo.load", given.profile, given.scale])
         argv, env = load.national_command(config.data_dir())
         url = f"http://{given.host}:{given.port}/"
 
@@ -89,6 +85,39 @@ def demo(given: argparse.Namespace) -> None:
             print("评价链接 links to rate with\n  " + "\n  ".join(told.stdout.split()), flush=True)
 
         _run([Command("national", argv, env=os.environ | env)], given, ready)
+
+
+@contextmanager
+def _prepared(given: argparse.Namespace) -> Iterator[None]:
+    """The installation locked, its port free, its database up to date; whatever happens, the database does not run on."""
+    with _alone():
+        _refuse_taken_port(given.host, given.port)
+        embedded = _embedded()
+        try:
+            if embedded is not None:
+                embedded.start()
+            _must([*HCP, "migrate"])
+            yield
+        finally:
+            if embedded is not None:
+                embedded.stop()
+
+
+def _refuse_taken_port(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        raise config.Misconfigured(
+            f"{host}:{port}: {error.strerror or error}. Choose another: --port 8100, or make demo PORT=8100"
+        ) from None
+
+
+def _must(argv: Sequence[str]) -> None:
+    """Run a step that has to succeed; one that failed has said why, and its status becomes ours."""
+    done = subprocess.run(argv, check=False, cwd=config.ROOT)
+    if done.returncode:
+        raise SystemExit(done.returncode if done.returncode > 0 else 128 - done.returncode)
 
 
 def _alone() -> IO[str]:
@@ -112,12 +141,6 @@ def _embedded() -> Embedded | None:
     from haochaping.kit.postgres import Embedded
 
     return Embedded(config.data_dir() / "postgres")
-
-
-def _database() -> None:
-    if (embedded := _embedded()) is not None:
-        embedded.start()
-    subprocess.run([*HCP, "migrate"], check=True, cwd=config.ROOT)
 
 
 def _run(more: list[Program], given: argparse.Namespace, on_ready: Callable[[], None]) -> None:

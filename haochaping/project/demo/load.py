@@ -327,4 +327,9 @@ def _width(text: str) -> int:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    try:
+        main(*sys.argv[1:3])
+    except config.Misconfigured as error:
+        sys.exit(f"hcp: {error}")
+    except KeyboardInterrupt:  # the next start goes on where this one was
+        sys.exit(130)
