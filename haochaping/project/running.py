@@ -109,7 +109,7 @@ def _refuse_taken_port(host: str, port: int) -> None:
         socket.create_server((host, port), family=family).close()
     except OSError as error:
         raise config.Misconfigured(
-            f"{host}:{port}: {error.strerror or error}. Choose another: --port 8100, or make demo PORT=8100"
+            f"{host}:{port}: {os.strerror(error.errno) if error.errno else error}. Choose another: --port 8100, or make demo PORT=8100"
         ) from None
 
 
