@@ -42,13 +42,13 @@ class Wanted:
 def wanted(ids: Collection[UUID], target: Target) -> list[Wanted]:
     """Which phases of these service events are to be told, in order.
 
-    Nothing of probes, of self-made items, of modes that rest on no case; no lapse, ever; an order once its answer was
+    Nothing of probes, of self-made items, of what rests on no case or item; no lapse, ever; an order once its answer was
     approved and so told to the rater, or it was closed or voided.
     """
     events = {
         row.id: row
         for row in ServiceEvent.objects.filter(id__in=list(ids), is_probe=False, mode__in=target.modes)
-        if target.self_made not in row.task_code
+        if row.task_code and target.self_made not in row.task_code
     }
     found = [Wanted(id_, Phase.SERVICE, bytes(row.digest)) for id_, row in events.items()]
     rated = Evaluation.objects.filter(id__in=list(events), is_probe=False).values_list("id", "digest")

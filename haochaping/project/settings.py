@@ -40,6 +40,7 @@ INSTALLED_APPS = [
     "django_filters",
     "django_htmx",
     "haochaping.outbox",
+    "haochaping.messaging",
     "haochaping.accounts",
     "haochaping.directory",
     "haochaping.policy",
