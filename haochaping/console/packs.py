@@ -17,6 +17,8 @@ from haochaping.policy.pack import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from haochaping.policy.pack import Channel, Policy, Sourced
 
 
@@ -82,12 +84,38 @@ def chapters(policy: Policy) -> list[Chapter]:
             said("到期提醒", f"到期前{p.warnings.before}提醒", p.warnings.before),
             *(said("超期上报", f"超期{step.overdue_by}报{'督办人员' if step.to == 'supervisor' else '领导'}", step) for step in p.warnings.escalation),
         )),
+        Chapter("邀请评价", (
+            *_invitation(p, said),
+            said("未评回访", f"抽取未评服务的{p.callout.share:.0%}电话询问，最多拨打{p.callout.tries}次", p.callout),
+            said("回访打扰限度", f"同一人{p.callout.quota.within}内至多{p.callout.quota.n}次", p.callout.quota),
+            said("自助终端", f"刷身份证后列出近{p.kiosk.days}天的服务", p.kiosk),
+        )),
         Chapter("公开", (
             said("评价结果", "公开" if shown.public_ratings else "不公开", shown),
             said("评价文字", "评价人同意后脱敏公开" if shown.texts == "consent" else "不公开", shown),
             said("最小样本", f"不足{shown.min_sample}件不排名，不足{shown.k_anonymity}件不显示", shown),
         )),
     ]  # fmt: skip
+
+
+def _invitation(p: Policy, said: Callable[[str, object, Sourced], Said]) -> Iterator[Said]:
+    """The lines about SMS: whether, when, how often, and in whose name."""
+    ask = p.invitation
+    if not ask.enabled:
+        yield said("短信邀评", "不发短信邀请", ask)
+        return
+    yield said("短信邀评", f"{'、'.join(POINTS[point] for point in ask.after)}后邀请一次，已评价的不再发", ask)
+    yield said(
+        "发送时间", f"服务记录到达后{ask.delay}；{ask.quiet_from}至次日{ask.quiet_to}不发，顺延到早上", ask.delay
+    )
+    if ask.reminder:
+        yield said("提醒", f"{ask.reminder}仍未评价的提醒一次，只一次", ask.reminder)
+    else:
+        yield said("提醒", "不提醒", ask)
+    yield said(
+        "短信限度", f"同一号码每天至多{ask.daily_most}条，链接{ask.link_days}天有效，回复{ask.stop_word}即不再发送", ask
+    )
+    yield said("短信签名", f"【{ask.signature}】", ask)
 
 
 def _by_source(channels: tuple[Channel, ...]) -> list[list[Channel]]:

@@ -199,6 +199,45 @@ class Warnings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     escalation: tuple[Escalation, ...]
 
 
+class Invitation(Sourced, frozen=True, kw_only=True):
+    """短信邀评: after which points somebody is asked, how soon, and how often at most. Hours are those of the clock in China.
+
+    A service whose record names no point counts as acceptance or issue by its status. No `reminder`: none is sent.
+    """
+
+    enabled: bool
+    after: tuple[str, ...]
+    delay: Limit
+    quiet_from: str
+    quiet_to: str
+    reminder: Limit | None = None
+    link_days: int
+    daily_most: int  # to one number, over all services
+    signature: str  # who speaks, without its brackets 【】
+    stop_word: str
+
+
+class Quota(Sourced, frozen=True, kw_only=True):
+    """At most `n` to one citizen within a term."""
+
+    n: int
+    within: Limit
+
+
+class Callout(Sourced, frozen=True, kw_only=True):
+    """满意度回访: the share of unrated services that are called, how often one citizen is, and tries before giving up."""
+
+    share: float
+    quota: Quota
+    tries: int
+
+
+class Kiosk(Sourced, frozen=True, kw_only=True):
+    """自助终端: of how many days back a citizen's services are listed."""
+
+    days: int
+
+
 class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
     """One pack: every rule of one region from one day on."""
 
@@ -222,6 +261,9 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     reopen: Reopen
     disclosure: Disclosure
     warnings: Warnings
+    invitation: Invitation
+    callout: Callout
+    kiosk: Kiosk
 
     def level_name(self, level: int) -> str:
         return self.levels.names[level - 1]

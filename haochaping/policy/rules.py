@@ -56,6 +56,10 @@ __all__ = [
 
 NATIONAL_SET = "national-2020"
 LONGEST = 1000  # a longer limit is a slip of the pen
+LINK_DAYS = range(7, 31)  # security.md T2
+_CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
+_SIGNATURE = re.compile(r"[^\s【】]{2,16}")
+_STOP_WORD = re.compile(r"[A-Za-z]{1,4}|[\u4e00-\u9fff]{2,4}")
 
 
 class Norm(NamedTuple):
@@ -158,8 +162,20 @@ def summary(policy: Policy) -> list[str]:
         f"退单：{returns}{_mark(p.returns)}；延期：{p.extension.times} 次，最长 {p.extension.longest}{_mark(p.extension)}；重办：{p.reopen.times} 次",
         f"申诉：派发后 {p.appeal.within} 内（{'、'.join(APPEAL_KINDS[k] for k in p.appeal.kinds)}）{_mark(p.appeal)}",
         f"回访：实名 {p.callback.real_name:.0%}，其余 {p.callback.others:.0%}，拨打 {p.callback.tries} 次",
+        f"短信邀评：{_invited(p)}{_mark(p.invitation)}",
+        f"未评回访：抽 {p.callout.share:.0%}，同一人 {p.callout.quota.within}内至多 {p.callout.quota.n} 次，拨打 {p.callout.tries} 次{_mark(p.callout)}",
+        f"自助终端：列出近 {p.kiosk.days} 天的服务{_mark(p.kiosk)}",
     ]
     return lines
+
+
+def _invited(p: Policy) -> str:
+    ask = p.invitation
+    if not ask.enabled:
+        return "不发"
+    points = "、".join(POINTS[point] for point in ask.after)
+    reminder = f"{ask.reminder}未评提醒一次" if ask.reminder else "不提醒"
+    return f"{points}后 {ask.delay}，{ask.quiet_from} 至 {ask.quiet_to} 不发，{reminder}"
 
 
 def _mark(sourced: Sourced) -> str:
@@ -212,6 +228,7 @@ def _errors(p: Policy) -> list[FieldError]:
         (p.callback.tries >= 1, "callback.tries", "至少 1 次"),
         (disclosure.k_anonymity >= 5, "disclosure.k_anonymity", "不能小于 5，否则可以认出评价人"),
         (disclosure.min_sample >= disclosure.k_anonymity, "disclosure.min_sample", "不能小于 k_anonymity"),
+        *_asking(p),
     ]
     for step in (Step.RECTIFY, Step.ANSWER):
         found: BySeverity = getattr(p.limits, step)
@@ -225,6 +242,26 @@ def _errors(p: Policy) -> list[FieldError]:
         if isinstance(sourced, Limit) and not 1 <= sourced.n <= LONGEST:
             errors.append(FieldError(f"{key}.n", "not_allowed", f"应为 1 至 {LONGEST}"))
     return errors
+
+
+def _asking(p: Policy) -> list[tuple[bool, str, str]]:
+    """What the sections say by which people are asked to rate."""
+    ask, call = p.invitation, p.callout
+    return [
+        (_within(ask.after, POINTS), "invitation.after", f"应取自 {'、'.join(POINTS)}，不重复"),
+        (not ask.enabled or bool(ask.after), "invitation.after", "启用时至少写一个环节"),
+        (bool(_CLOCK.fullmatch(ask.quiet_from)), "invitation.quiet_from", "应写作 21:00 这样的钟点"),
+        (bool(_CLOCK.fullmatch(ask.quiet_to)), "invitation.quiet_to", "应写作 08:00 这样的钟点"),
+        (ask.quiet_from > "12:00" > ask.quiet_to, "invitation.quiet_from", "夜间免打扰应自晚上至次日上午，且不能为空"),
+        (ask.link_days in LINK_DAYS, "invitation.link_days", f"应为 {LINK_DAYS[0]} 至 {LINK_DAYS[-1]} 天"),
+        (1 <= ask.daily_most <= 20, "invitation.daily_most", "应为 1 至 20 条"),
+        (bool(_SIGNATURE.fullmatch(ask.signature)), "invitation.signature", "应为 2 至 16 个字，不带括号和空格"),
+        (bool(_STOP_WORD.fullmatch(ask.stop_word)), "invitation.stop_word", "应为 1 至 4 个字母或 2 至 4 个汉字"),
+        (0.0 <= call.share <= 1.0, "callout.share", "应在 0 与 1 之间"),
+        (call.quota.n >= 1, "callout.quota.n", "至少 1 次"),
+        (call.tries >= 1, "callout.tries", "至少 1 次"),
+        (1 <= p.kiosk.days <= 366, "kiosk.days", "应为 1 至 366 天"),
+    ]
 
 
 def _source_errors(p: Policy) -> list[FieldError]:

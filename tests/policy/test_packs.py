@@ -77,3 +77,25 @@ def test_shenzhen_separates_acceptance_and_issue_and_admits_that_its_limits_are_
     limits = [key for key in rules.unstated(p) if key.startswith("limits.")]
     assert len(limits) == 7 + 2 * 3, "every one of them"
     assert not pack("jiangsu").separates_points
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nobody_is_asked_at_night_and_only_reminded_once(name: str) -> None:
+    ask = pack(name).invitation
+    assert ask.enabled
+    assert set(ask.after) == set(rules.POINTS)
+    assert (ask.quiet_from, ask.quiet_to) == ("21:00", "08:00")
+    assert ask.reminder is not None
+    assert ask.reminder.term.unit == "workday"
+    assert not ask.delay.stated, "no source says how soon"
+
+
+def test_shenzhen_and_qufu_state_that_they_invite_by_sms() -> None:
+    assert [pack(name).invitation.stated for name in NAMES] == [False, True, True, False]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_share_called_the_quota_and_the_days_at_the_kiosk_are_neutral_values_of_ours(name: str) -> None:
+    p = pack(name)
+    assert {"callout", "callout.quota", "callout.quota.within", "kiosk"} <= set(rules.unstated(p))
+    assert 0 < p.callout.share < 1
