@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from haochaping.channels.rules import phone_of
 from haochaping.evaluation.records import WORDS_MOST, Submission, read_evaluation
@@ -12,8 +12,8 @@ from haochaping.kit.clock import to_wire
 from haochaping.kit.errors import FieldError, Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import datetime
+    from collections.abc import Iterable, Sequence
+    from datetime import date, datetime
 
     from django.http import QueryDict
 
@@ -57,6 +57,15 @@ class Problem(NamedTuple):
     field: str
     anchor: str
     message: str
+
+
+class Subject(NamedTuple):
+    """What is rated, as the head of the form shows it. Empty parts are left out."""
+
+    item: str
+    organ: str
+    window: str
+    day: date
 
 
 class Tag(NamedTuple):
@@ -171,3 +180,15 @@ def problems(refused: Refused, draft: Draft, norms: Iterable[Norm]) -> list[Prob
     return sorted(
         found.values(), key=lambda problem: order.index(problem.field) if problem.field in order else len(order)
     )
+
+
+def context(subject: Subject, draft: Draft, norms: Sequence[Norm], refused: Refused | None = None) -> dict[str, Any]:
+    """What `channels/rate.html` wants, whichever way the rater came: by a link, at a window, at a terminal."""
+    wrong = problems(refused, draft, norms) if refused else []
+    return {
+        "subject": subject,
+        "scale": choices(draft, norms),
+        "draft": draft,
+        "problems": wrong,
+        "wrong": {problem.field: problem.message for problem in wrong},
+    }

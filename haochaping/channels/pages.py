@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import segno
 from django.conf import settings
@@ -11,8 +11,8 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from haochaping.channels import commands, queries
-from haochaping.channels.forms import Draft, choices, problems
+from haochaping.channels import commands, forms, queries
+from haochaping.channels.forms import Draft
 from haochaping.channels.rules import Misses, Standing, by_when, in_groups, receipt_of
 from haochaping.evaluation.rules import LEVEL_NAMES, Level
 from haochaping.kit import clock, ids
@@ -20,10 +20,8 @@ from haochaping.kit.errors import Refused
 from haochaping.policy import queries as policy
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
 
-    from haochaping.channels.forms import Problem
     from haochaping.channels.queries import Found
 
 VISIT = "hcp_visit"  # the cookie that tells the rater's browser from others
@@ -55,7 +53,7 @@ def rate(request: HttpRequest, token: str) -> HttpResponse:
         return render(request, "channels/unknown.html", status=404)
     answer = _rate(request, found, visit, now) if request.method == "POST" else _show(request, found)
     if not given:
-        answer.set_cookie(VISIT, visit, path="/e/", httponly=True, samesite="Lax", secure=request.is_secure())
+        answer.set_cookie(VISIT, visit, httponly=True, samesite="Lax", secure=request.is_secure())
     answer["X-Robots-Tag"] = "noindex"
     return answer
 
@@ -96,15 +94,7 @@ def _rate(request: HttpRequest, found: Found, visit: str, now: datetime) -> Http
 
 def _form(request: HttpRequest, found: Found, draft: Draft, refused: Refused | None = None) -> HttpResponse:
     norms = policy.indicators(found.event.area_path, clock.today())
-    wrong: Sequence[Problem] = problems(refused, draft, norms) if refused else ()
-    context: dict[str, Any] = {
-        "event": found.event,
-        "window": queries.window_name(found.event),
-        "scale": choices(draft, norms),
-        "draft": draft,
-        "problems": wrong,
-        "wrong": {problem.field: problem.message for problem in wrong},
-    }
+    context = forms.context(queries.subject(found.event), draft, norms, refused)
     return render(request, "channels/rate.html", context, status=422 if refused else 200)
 
 

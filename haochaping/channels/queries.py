@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from haochaping.channels.forms import Subject
 from haochaping.channels.models import Link
 from haochaping.channels.rules import Standing, by_when, standing
 from haochaping.directory import queries as directory
@@ -64,6 +65,11 @@ def window_name(event: ServiceEvent) -> str:
     """The window's name as people know it, "" where the service had none or it is gone."""
     window = directory.snapshot().windows.get(event.window_code)
     return window.name if window else ""
+
+
+def subject(event: ServiceEvent) -> Subject:
+    """What the form of this service event says at its head."""
+    return Subject(event.item_name or event.service_name, event.organ_name, window_name(event), event.service_day)
 
 
 @dataclass(frozen=True)
