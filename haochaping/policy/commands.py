@@ -98,7 +98,7 @@ def load_pack(source: str | Path | Mapping[str, Any], actor_name: str, now: date
         loaded_at=now,
         loaded_by=actor_name,
     )
-    _forget()
+    forget()
     return row
 
 
@@ -106,7 +106,7 @@ def load_pack(source: str | Path | Mapping[str, Any], actor_name: str, now: date
 def load_indicators(
     file: Path = INDICATORS, *, region: str = "", set_name: str = NATIONAL_SET, valid_from: date = INDICATORS_FROM
 ) -> int:
-    """Indicators of `region` from a CSV (code,name,level,core,active), repeatable; the number read.
+    """Indicators of `region` from a CSV (code,name,level,core,active,dimension), repeatable; the number read.
 
     A later set closes the region's older one and keeps its texts. Refused `indicator_taken` (422) for a local code that
     the nation uses: local codes are never sent upward, so they must not be mistaken for one.
@@ -122,6 +122,7 @@ def load_indicators(
                 region=region,
                 valid_from=valid_from,
                 set_name=set_name,
+                dimension=row.get("dimension") or "business",
             )
             for row in csv.DictReader(lines)
         ]
@@ -135,9 +136,9 @@ def load_indicators(
         rows,
         update_conflicts=True,
         unique_fields=["region", "code", "valid_from"],
-        update_fields=["name", "level", "is_core", "is_active", "set_name"],
+        update_fields=["name", "level", "is_core", "is_active", "set_name", "dimension"],
     )
-    _forget()
+    forget()
     return len(rows)
 
 
@@ -175,11 +176,11 @@ def _add_days(region: str, days: list[Day], source: str) -> int:
         unique_fields=["region", "day"],
         update_fields=["is_workday", "name", "source"],
     )
-    _forget()
+    forget()
     return len(rows)
 
 
-def _forget() -> None:
+def forget() -> None:
     """Other processes see the write within 2 s; this one at once, inside the transaction and again after it."""
     queries.forget()
     transaction.on_commit(queries.forget)

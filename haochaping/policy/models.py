@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 
@@ -75,6 +76,11 @@ class Indicator(models.Model):
     valid_from = models.DateField("生效日期")
     valid_to = models.DateField("失效日期", null=True)
     set_name = models.CharField("指标集", max_length=40)
+    dimension = models.CharField("维度", max_length=10, default="business")  # business 业务 | service 服务
+    aspect = models.CharField("环节", max_length=10, blank=True, default="")  # "" = all five
+    channels = ArrayField(
+        models.PositiveSmallIntegerField(), verbose_name="渠道", default=list, blank=True
+    )  # none = all
 
     class Meta:
         verbose_name = "评价指标"
@@ -86,3 +92,39 @@ class Indicator(models.Model):
 
     def __str__(self) -> str:
         return f"{self.code} {self.name}"
+
+
+class IndicatorSet(models.Model):
+    """指标集: one version of a region's own indicators, from draft to decision. Once approved its lines are `Indicator` rows.
+
+    A region has one open version at a time; who worked on it (`authors`) never decides about it.
+    """
+
+    region = models.CharField("地区", max_length=12)  # never the nation's: that set comes with its own file
+    number = models.PositiveSmallIntegerField("版本")
+    state = models.CharField("状态", max_length=10, default="draft")  # draft | submitted | approved | refused | dropped
+    valid_from = models.DateField("生效日期", null=True)
+    note = models.CharField("修订说明", max_length=200, blank=True, default="")
+    lines = models.JSONField("指标", default=list)  # sets.Line, one object each
+    base = models.JSONField("修订前", default=list)  # the lines it was copied from
+    authors = ArrayField(models.CharField(max_length=64), default=list)
+    made_by = models.CharField("起草人", max_length=80)
+    made_at = models.DateTimeField("起草时间")
+    submitted_by = models.CharField("提交人", max_length=80, blank=True, default="")
+    submitted_at = models.DateTimeField("提交时间", null=True)
+    decided_by = models.CharField("审批人", max_length=80, blank=True, default="")
+    decided_at = models.DateTimeField("审批时间", null=True)
+    reason = models.CharField("审批意见", max_length=200, blank=True, default="")
+
+    class Meta:
+        verbose_name = "指标集"
+        verbose_name_plural = "指标集"
+        constraints = [
+            models.UniqueConstraint(fields=["region", "number"], name="policy_set_region_number"),
+            models.UniqueConstraint(
+                fields=["region"], condition=Q(state__in=["draft", "submitted"]), name="policy_set_one_open"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.region} 第{self.number}版"

@@ -112,6 +112,9 @@ class Coverage(Sourced, frozen=True, kw_only=True):
     aspects: tuple[str, ...]
     points: tuple[str, ...] = ()
 
+    def asks_about(self, aspect: str, point: str) -> bool:
+        return aspect in self.aspects and (not point or point in self.points)
+
 
 class Channel(Sourced, frozen=True, kw_only=True):
     pf: int

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from haochaping.kit.errors import Refused
 from haochaping.kit.workdays import Calendar
 from haochaping.policy.models import CalendarDay, CalendarYear, Indicator, PolicyRule
 from haochaping.policy.rules import Norm, Policy, PolicyBook, Rule, restore
@@ -51,11 +52,28 @@ def rules() -> tuple[Rule, ...]:
     return tuple(sorted(book().rules, key=lambda rule: (rule.region, rule.valid_from)))
 
 
-def indicators(area: str, day: date, *, retired: bool = False) -> list[Norm]:
-    """The indicators of `area` on `day`, best level first, core before extended; retired ones only if asked for."""
+def indicators(area: str, day: date, aspect: str = "", pf: int | None = None, *, retired: bool = False) -> list[Norm]:
+    """The indicators of `area` on `day`, best level first, core before extended; retired ones only if asked for.
+
+    Pages name the aspect of what is rated and the channel, and get what is offered there; the wire takes all of them.
+    """
     return [
-        norm for norm in _norms() if (norm.is_active or retired) and area.startswith(norm.region) and norm.holds_on(day)
+        norm
+        for norm in _norms()
+        if (norm.is_active or retired) and area.startswith(norm.region) and norm.holds_on(day) and norm.fits(aspect, pf)
     ]
+
+
+def asks_about(area: str, day: date, aspect: str, point: str = "") -> bool:
+    """Whether the pages of `area` ask people to rate this aspect and point (the pack's `coverage`).
+
+    For lists, invitations and devices that offer services to rate. What is outside is taken all the same, from the wire
+    and through a link; without a pack for the area only whole services are asked about.
+    """
+    try:
+        return policy_at(area, day).coverage.asks_about(aspect, point)
+    except Refused:
+        return aspect == "service" and not point
 
 
 def indicator_map(area: str = "") -> Mapping[str, int]:
@@ -87,8 +105,10 @@ def _policy(digest: bytes) -> Policy:
 
 def _load_norms() -> tuple[Norm, ...]:
     fields = ("code", "name", "level", "is_core", "is_active", "region", "valid_from", "valid_to", "set_name")
-    rows = Indicator.objects.order_by("-level", "-is_core", "region", "code").values_list(*fields)
-    return tuple(Norm(*row) for row in rows)
+    rows = Indicator.objects.order_by("-level", "-is_core", "region", "code").values_list(
+        *fields, "dimension", "aspect", "channels"
+    )
+    return tuple(Norm(*row[:-1], tuple(row[-1])) for row in rows)
 
 
 def _load_days() -> tuple[frozenset[int], tuple[tuple[str, date, bool], ...]]:

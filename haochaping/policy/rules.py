@@ -35,6 +35,7 @@ __all__ = [
     "APPEAL_KINDS",
     "ASPECTS",
     "CHANNELS",
+    "DIMENSIONS",
     "LEVELS",
     "NATIONAL_SET",
     "POINTS",
@@ -55,6 +56,7 @@ __all__ = [
 ]
 
 NATIONAL_SET = "national-2020"
+DIMENSIONS = {"business": "业务", "service": "服务"}  # rules, material, process, system · people
 LONGEST = 1000  # a longer limit is a slip of the pen
 LINK_DAYS = range(7, 31)  # security.md T2
 _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
@@ -74,9 +76,16 @@ class Norm(NamedTuple):
     valid_from: date
     valid_to: date | None
     set_name: str
+    dimension: str = "business"  # of DIMENSIONS
+    aspect: str = ""  # of ASPECTS; "" = all of them
+    channels: tuple[int, ...] = ()  # pf; none = all
 
     def holds_on(self, day: date) -> bool:
         return self.valid_from <= day and (self.valid_to is None or day < self.valid_to)
+
+    def fits(self, aspect: str, pf: int | None) -> bool:
+        """Whether it is offered where this aspect is rated through this channel; "" and None ask about neither."""
+        return (not aspect or self.aspect in {"", aspect}) and (pf is None or not self.channels or pf in self.channels)
 
 
 def region_prefix(code: str) -> str:
