@@ -117,6 +117,7 @@ class Evaluation(AsServed):
     user_prop = models.SmallIntegerField(null=True)
     device_id = models.CharField(max_length=64, blank=True, default="")
     source = models.CharField("来源", max_length=40)
+    batch = models.CharField("批次", max_length=24, blank=True, default="")  # with which it came, if with others
     digest = models.BinaryField()  # of what was submitted: the same content again is a repeat
     received_at = models.DateTimeField()
     row_sm3 = models.BinaryField()  # SM3 over every column above, sealed in batches (`hcp seal`)
@@ -186,7 +187,7 @@ class Ruling(models.Model):
     event_id = models.UUIDField()
     n = models.SmallIntegerField()
     excludes = models.BooleanField()
-    kind = models.CharField(max_length=16)  # mistaken | untrue | malicious | objection | fraud
+    kind = models.CharField(max_length=16)  # mistaken | untrue | malicious | objection | fraud | batch | late | no_reason
     reason = models.TextField()
     by = models.CharField(max_length=64)
     at = models.DateTimeField()
@@ -224,7 +225,18 @@ class SealedRow(models.Model):
     row_sm3 = models.BinaryField()
 
 
-class Parked(models.Model):
+class Place(models.Model):
+    """Whose concern it is, as far as that is known; empty where it is not."""
+
+    area_path = models.CharField("行政区划前缀", max_length=12, blank=True, default="")
+    organ_path = models.TextField("单位路径", blank=True, default="")
+    window_code = models.CharField("窗口", max_length=64, blank=True, default="")
+
+    class Meta:
+        abstract = True
+
+
+class Parked(Place):
     """A service record or rating that waits for what it rests on. Nothing that was acknowledged is dropped."""
 
     id = models.UUIDField()
@@ -236,3 +248,91 @@ class Parked(models.Model):
     reason = models.CharField(max_length=64)
     source = models.CharField(max_length=40)
     received_at = models.DateTimeField()
+
+
+class Rejected(Place):
+    """A record that was refused after its sender had handed it over: kept, sealed, with the reason, for repair 异常数据.
+
+    Nothing deletes it: it is mended and taken in (fixed), settled by hand (discarded), or another holds its place
+    (superseded).
+    """
+
+    id = models.UUIDField(primary_key=True)  # a keyed digest of source and content: the same again is the same row
+    kind = models.CharField(max_length=10)  # service | evaluation
+    lane = models.CharField(max_length=8)  # device | batch | import | desk | parked
+    source = models.CharField(max_length=40)
+    batch = models.CharField(max_length=24, blank=True, default="")
+    event_id = models.UUIDField(null=True, db_index=True)
+    reason = models.CharField(max_length=64)
+    fields = models.JSONField(default=list)  # [field, code] of each fault; what they say may quote a person, so it is sealed
+    blob = models.BinaryField()
+    times = models.IntegerField(default=1)  # how often it came
+    is_acknowledged = models.BooleanField(default=False)  # its sender holds a receipt
+    received_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+    tried_at = models.DateTimeField(null=True)
+    state = models.CharField(max_length=12, default="open")  # open | fixed | discarded | superseded
+    settled_at = models.DateTimeField(null=True)
+    settled_by = models.CharField(max_length=64, blank=True, default="")
+    settled_because = models.TextField(blank=True, default="")
+
+    class Meta:
+        indexes = [models.Index(fields=["state", "received_at"], name="rejected_by_state")]
+
+
+class Batch(Place):
+    """Many ratings delivered at once 批次: by an app, as a file, by an entry screen."""
+
+    append_only = True
+    id = models.CharField(primary_key=True, max_length=24)
+    lane = models.CharField(max_length=8)  # batch | import | desk | device
+    source = models.CharField(max_length=40)
+    name = models.CharField(max_length=200, blank=True, default="")  # of the file, of the app
+    received_at = models.DateTimeField(db_index=True)
+
+
+class BatchPart(models.Model):
+    """What came of some lines of a batch, in order: written in the transaction that took them in."""
+
+    append_only = True
+    pk = models.CompositePrimaryKey("batch", "n")
+    batch = models.CharField(max_length=24)
+    n = models.IntegerField()  # the index of its first line
+    created = models.IntegerField()
+    duplicate = models.IntegerField()
+    parked = models.IntegerField()
+    conflict = models.IntegerField()
+    rejected = models.IntegerField()
+    lines = models.BinaryField()  # MessagePack: [status, event id, code] of each line
+
+
+class BatchMark(models.Model):
+    """A decision that a whole batch is void 整批无效, or counts again. Its rulings follow part by part."""
+
+    pk = models.CompositePrimaryKey("batch", "n")
+    batch = models.CharField(max_length=24)
+    n = models.SmallIntegerField()
+    voids = models.BooleanField()
+    reason = models.TextField()
+    by = models.CharField(max_length=64)
+    person = models.CharField(max_length=64)
+    at = models.DateTimeField()
+    lines_done = models.IntegerField(default=0)
+    ratings = models.IntegerField(default=0)  # how many were ruled on
+    finished_at = models.DateTimeField(null=True)
+
+
+class Attachment(models.Model):
+    """A scan or photograph that belongs to a service event, or to the form or letter from which one came; sealed bytes."""
+
+    append_only = True
+    id = models.UUIDField(primary_key=True)
+    event_id = models.UUIDField(db_index=True)
+    kind = models.CharField(max_length=16)  # paper | letter | inspection | evidence
+    name = models.CharField("文件名", max_length=80)
+    mime = models.CharField(max_length=40)
+    size = models.IntegerField()
+    sm3 = models.BinaryField()  # of the bytes as kept
+    blob = models.BinaryField()
+    by = models.CharField(max_length=64)
+    at = models.DateTimeField()

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from uuid import UUID
 
-__all__ = ["blind", "mask_id", "mask_name", "mask_phone", "mask_text", "normal", "reseal", "seal", "unseal"]
+__all__ = [
+    "blind", "mask_id", "mask_name", "mask_phone", "mask_text", "normal", "reseal", "seal", "seal_bytes", "unseal",
+    "unseal_bytes",
+]  # fmt: skip
 
 VERSION = 1
 NONCE_SIZE = 12
@@ -32,21 +35,31 @@ _CHINESE_MOBILE = re.compile(r"(?:\+|00)?86(1[3-9][0-9]{9})")
 
 def seal(fields: Mapping[str, str], *, table: str, row: UUID | str) -> bytes:
     """The fields, encrypted so that they open only as this row of this table."""
-    key_id, nonce = _current_key_id(), secrets.token_bytes(NONCE_SIZE)
     plain = json.dumps(dict(fields), ensure_ascii=False, separators=(",", ":")).encode(errors="surrogatepass")
-    head = bytes((VERSION, key_id)) + nonce
-    return head + crypto.sm4_gcm_encrypt(_row_key(key_id, table, row), nonce, plain, head[:2] + _place(table, row))
+    return seal_bytes(plain, table=table, row=row)
 
 
 def unseal(blob: bytes, *, table: str, row: UUID | str) -> dict[str, str]:
     """What `seal` was given for this row of this table; `kit.crypto.Tampered` if the blob is anything else."""
+    plain = unseal_bytes(blob, table=table, row=row)
+    fields: dict[str, str] = json.loads(plain.decode(errors="surrogatepass"))
+    return fields
+
+
+def seal_bytes(plain: bytes, *, table: str, row: UUID | str) -> bytes:
+    """Any bytes (a scan, a photograph), encrypted so that they open only as this row of this table."""
+    key_id, nonce = _current_key_id(), secrets.token_bytes(NONCE_SIZE)
+    head = bytes((VERSION, key_id)) + nonce
+    return head + crypto.sm4_gcm_encrypt(_row_key(key_id, table, row), nonce, plain, head[:2] + _place(table, row))
+
+
+def unseal_bytes(blob: bytes, *, table: str, row: UUID | str) -> bytes:
+    """What `seal_bytes` was given; `kit.crypto.Tampered` if the blob is anything else."""
     blob = bytes(blob)  # the database may hand over a memoryview
     if len(blob) < HEAD_SIZE or blob[0] != VERSION or not 1 <= blob[1] <= _current_key_id():
         raise crypto.Tampered("not a blob of this installation")
     key, nonce = _row_key(blob[1], table, row), blob[2:HEAD_SIZE]
-    plain = crypto.sm4_gcm_decrypt(key, nonce, blob[HEAD_SIZE:], blob[:2] + _place(table, row))
-    fields: dict[str, str] = json.loads(plain.decode(errors="surrogatepass"))
-    return fields
+    return crypto.sm4_gcm_decrypt(key, nonce, blob[HEAD_SIZE:], blob[:2] + _place(table, row))
 
 
 def reseal(blob: bytes, *, table: str, row: UUID | str) -> bytes:

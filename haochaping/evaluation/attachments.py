@@ -1,0 +1,115 @@
+"""Scans and photographs: decoded, drawn anew and sealed, so that nothing but a picture is kept.
+
+What is kept is always a JPEG of ours: scripts, metadata, places and thumbnails of the file that came in are gone with it.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import unicodedata
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from haochaping.evaluation.models import Attachment
+from haochaping.kit import blobs, crypto
+from haochaping.kit.errors import FieldError, Refused
+from haochaping.kit.masks import mask_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+    from uuid import UUID
+
+FORMATS = ("JPEG", "PNG", "WEBP")
+ACCEPT = "image/jpeg,image/png,image/webp"  # for the page's file field
+BYTES_MOST = 5 * 1024 * 1024
+PIXELS_MOST = 40_000_000  # what a telephone takes; more is a bomb, and is refused before it is decoded
+SIDE_MOST = 4000
+QUALITY = 85
+MIME = "image/jpeg"
+_TABLE = "evaluation_attachment"
+_UNSAFE = re.compile(r"[^\w.()（）一-鿿-]+")
+
+
+def keep(event_id: UUID, kind: str, name: str, raw: bytes, *, by: str, now: datetime) -> Attachment:
+    """Keep a picture for good. Refused 422 `attachment_*` for what is no JPEG, PNG or WebP, too large, or damaged."""
+    picture = redraw(raw)
+    id_ = uuid4()
+    return Attachment.objects.create(
+        id=id_,
+        event_id=event_id,
+        kind=kind,
+        name=tidy(name),
+        mime=MIME,
+        size=len(picture),
+        sm3=crypto.sm3(picture),
+        blob=blobs.seal_bytes(picture, table=_TABLE, row=id_),
+        by=by,
+        at=now,
+    )
+
+
+def open_(attachment: Attachment) -> bytes:
+    """The picture; `kit.crypto.Tampered` if the row was changed. Who may see it the caller has asked before."""
+    picture = blobs.unseal_bytes(bytes(attachment.blob), table=_TABLE, row=attachment.id)
+    if crypto.sm3(picture) != bytes(attachment.sm3):
+        raise crypto.Tampered("not the picture that was kept")
+    return picture
+
+
+def kept(event_id: UUID) -> Iterable[Attachment]:
+    """What is attached, oldest first, without its bytes."""
+    return Attachment.objects.filter(event_id=event_id).defer("blob").order_by("at", "id")
+
+
+def redraw(raw: bytes) -> bytes:
+    """The picture drawn anew as JPEG: upright, on white, at most `SIDE_MOST` wide and high, nothing else in the file."""
+    if not raw:
+        raise _refused("attachment_empty", "文件是空的，请重新选择。")
+    if len(raw) > BYTES_MOST:
+        raise _refused("attachment_too_large", f"图片最大 {BYTES_MOST // 1024 // 1024} MB，请缩小后再上传。")
+    if raw[:5] == b"%PDF-":
+        raise _refused("attachment_not_an_image", "暂不接受 PDF，请在扫描仪上选择 JPG 或 PNG，或用手机拍照后上传。")
+    try:
+        with Image.open(io.BytesIO(raw), formats=FORMATS) as image:
+            if image.width * image.height > PIXELS_MOST:
+                raise _refused("attachment_too_large", "图片像素太大，请用较低的分辨率（300 dpi 足够）重新扫描。")
+            return _jpeg(image)
+    except UnidentifiedImageError:
+        raise _refused("attachment_not_an_image", "只接受 JPG、PNG 或 WebP 图片，请重新选择。") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise _refused("attachment_too_large", "图片像素太大，请用较低的分辨率（300 dpi 足够）重新扫描。") from None
+    except (OSError, ValueError, SyntaxError, EOFError, MemoryError):  # what Pillow raises for a broken file
+        raise _refused("attachment_damaged", "图片已损坏，打不开，请重新扫描或拍照。") from None
+
+
+def _jpeg(image: Image.Image) -> bytes:
+    image.draft("RGB", (SIDE_MOST, SIDE_MOST))  # a JPEG is decoded smaller where it may be
+    image.load()
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode in {"RGBA", "LA", "PA"} or "transparency" in upright.info:
+        layer = upright.convert("RGBA")
+        flat = Image.new("RGB", layer.size, "white")
+        flat.paste(layer, mask=layer.getchannel("A"))
+    else:
+        flat = upright.convert("RGB")
+    flat.thumbnail((SIDE_MOST, SIDE_MOST))
+    clean = Image.new("RGB", flat.size)
+    clean.paste(flat)  # pixels only: `info` of the old image stays behind
+    out = io.BytesIO()
+    clean.save(out, "JPEG", quality=QUALITY, optimize=True)
+    return out.getvalue()
+
+
+def tidy(name: str) -> str:
+    """A file name fit to be shown and sent: no path, no control characters, nobody's numbers, ending `.jpg`."""
+    stem = unicodedata.normalize("NFC", name).replace("\\", "/").rpartition("/")[2].rpartition(".")[0] or name
+    stem = _UNSAFE.sub("_", mask_text(stem)).strip("._")[:70]
+    return f"{stem or 'image'}.jpg"
+
+
+def _refused(code: str, message: str) -> Refused:
+    return Refused(code, 422, message, (FieldError("file", code, message),))
