@@ -146,6 +146,10 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024  # a page's form; the signed API has limits of its own
 
+# What was entered for others: the form of a recording's number, and the percentage put up for a second person's check.
+RECORDING_NUMBER = config.text("RECORDING_NUMBER", r"[0-9A-Za-z][0-9A-Za-z_-]{5,39}")
+ENTRY_CHECK_PERCENT = config.integer("ENTRY_CHECK_PERCENT", 10)
+
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "jobs"
 
 IS_DEMO = config.text("DEMO") == "1"  # set by `hcp demo` for its own processes

@@ -14,6 +14,12 @@ class Link(models.Model):
     expires_at = models.DateTimeField()
     made_by = models.CharField(max_length=40)
     made_at = models.DateTimeField()
+    return_url = models.CharField(max_length=500, blank=True, default="")  # of an origin that the maker's app allows
     # The browser that rated through this link, as the SM3 of its cookie: it alone is shown the receipt, for ten minutes.
     rated_by = models.BinaryField(null=True)
     rated_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["rated_by"], name="link_by_rater", condition=models.Q(rated_by__isnull=False)),
+        ]
