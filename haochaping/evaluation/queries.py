@@ -10,8 +10,19 @@ from django.db.models import Max
 
 from haochaping.accounts.queries import visible
 from haochaping.evaluation.judge import IndicatorInfo
-from haochaping.evaluation.models import Erasure, Evaluation, Evaluator, FollowUp, Receipt, Ruling, ServiceEvent, Words
+from haochaping.evaluation.models import (
+    Applicant,
+    Erasure,
+    Evaluation,
+    Evaluator,
+    FollowUp,
+    Receipt,
+    Ruling,
+    ServiceEvent,
+    Words,
+)
 from haochaping.kit import blobs, ids
+from haochaping.kit.crypto import equal
 from haochaping.kit.errors import Refused
 from haochaping.kit.workdays import deadline
 from haochaping.policy.queries import calendar, indicators, policy_at, rules
@@ -83,9 +94,56 @@ def open_identity(id: UUID) -> Identity | None:  # noqa: A002
     return Identity(given.get("name", ""), given.get("cert", ""), given.get("mobile", ""))
 
 
+def has_telephone(id: UUID) -> bool:  # noqa: A002
+    """Whether anybody can be called about this service: its rater or its applicant left a number."""
+    called = {"id": id, "phone_index__isnull": False}
+    return Evaluator.objects.filter(**called).exists() or Applicant.objects.filter(**called).exists()
+
+
 def is_withdrawn(id: UUID) -> bool:  # noqa: A002
     """Whether the rater took back who they are, and with it every consent to be known."""
     return Erasure.objects.filter(event_id=id, what="identity").exists()
+
+
+def services_of_case(project_no: str, *, name: str = "", phone_tail: str = "") -> list[ServiceEvent]:
+    """The services of a case for whoever names its applicant, or the last four digits of the telephone left with it.
+
+    Empty for a case that there is not, for another name and for a case without an applicant alike.
+    """
+    wanted = blobs.blind("name", name) if blobs.normal(name) else None
+    found = list(ServiceEvent.objects.filter(project_no=project_no).order_by("service_number"))
+    people = Applicant.objects.in_bulk([event.id for event in found])
+    return [event for event in found if event.id in people and _is_named(people[event.id], wanted, phone_tail)]
+
+
+def _is_named(person: Applicant, name: bytes | None, phone_tail: str) -> bool:
+    if name is not None:
+        return person.name_index is not None and equal(bytes(person.name_index), name)
+    mobile = applicant(person).mobile
+    return len(phone_tail) == 4 and len(mobile) >= 7 and equal(blobs.normal(mobile)[-4:].encode(), phone_tail.encode())
+
+
+def applicant(person: Applicant) -> Identity:
+    """Whom the business system names, in clear. Only for the applicant's own act; the caller answers for it."""
+    given = blobs.unseal(bytes(person.blob), table="evaluation_applicant", row=person.id)
+    return Identity(given.get("user_name", ""), given.get("credit_num", ""), given.get("mobile", ""))
+
+
+def applicant_of(id: UUID) -> Identity | None:  # noqa: A002
+    """`applicant` of that service event; None where the business system named nobody."""
+    person = Applicant.objects.filter(id=id).first()
+    return applicant(person) if person else None
+
+
+def services_of_cert(id_index: bytes, *, since: date) -> list[ServiceEvent]:
+    """What the holder of the document with this blind index was served since that day, newest first."""
+    theirs = Applicant.objects.filter(id_index=id_index).values("id")
+    return list(ServiceEvent.objects.filter(id__in=theirs, service_day__gte=since).order_by("-service_time", "id"))
+
+
+def rated_among(ids: Iterable[UUID]) -> set[UUID]:
+    """Of these, those that are rated."""
+    return set(Evaluation.objects.filter(id__in=list(ids)).values_list("id", flat=True))
 
 
 def rulings(id: UUID) -> list[Ruling]:  # noqa: A002
