@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from haochaping.evaluation.queries import has_telephone
 from haochaping.kit import clock
 from haochaping.policy.rules import APPEAL_KINDS
 from haochaping.rectification import rules
@@ -42,6 +43,7 @@ def standing_of(order: Order, actor: Actor, rules_: Rulebook, now: datetime) -> 
         today=clock.day(now),
         needs_callback=order.real_name or order.sampled,
         tries_left=policy.callback.tries - 1 - order.calls,
+        has_telephone=State(order.state) is not State.CALLBACK or has_telephone(order.pk),
         unsatisfied=order.unsatisfied,
         reopens_left=policy.reopen.times - order.reopened,
         opens_identity=is_opened(order),

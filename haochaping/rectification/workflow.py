@@ -130,7 +130,7 @@ _MOVES = (
     Line(S.RECTIFYING, "submit", (P.HANDLER,), S.REVIEWING, ("measures", "reply"), may=("cause",)),
     Line(S.REVIEWING, "send_back", (P.SUPERVISOR,), S.RECTIFYING, ("reason",)),
     Line(S.REVIEWING, "approve", (P.SUPERVISOR,), S.CALLBACK),
-    Line(S.CALLBACK, "record", (P.OPERATOR,), S.CLOSED, ("result",), may=("pressed", "note"), unless=("tries_are_left", S.CALLBACK)),
+    Line(S.CALLBACK, "record", (P.OPERATOR,), S.CLOSED, ("result",), may=("pressed", "note"), only_if=("was_called",), unless=("tries_are_left", S.CALLBACK)),
     Line(S.CALLBACK, "skip", (P.SYSTEM,), S.CLOSED, only_if=("needs_no_callback", "limit_passed")),
     Line(S.CALLBACK, "satisfied", (P.CITIZEN,), S.CLOSED),
     Line(S.CALLBACK, "unsatisfied", (P.CITIZEN, P.OPERATOR), S.RECTIFYING, ("reason",), may=("pressed", "note"), unless=("second_time", S.CLOSED)),
@@ -163,6 +163,7 @@ class Standing:
     today: date = date.min
     needs_callback: bool = False
     tries_left: int = 0  # after this one
+    has_telephone: bool = True
     unsatisfied: int = 0
     reopens_left: int = 1
     opens_identity: bool = True
@@ -192,6 +193,7 @@ CONDITIONS = {
     "none_asked": Condition(lambda s, _: s.extension_asked is not True, "已有一次延期申请待批。"),
     "until_is_near": Condition(lambda s, f: s.today < date.fromisoformat(f["until"]) <= s.latest_extension, "延期日期应在今天之后，且不超过本地规则允许的最长延期。", "until"),
     "one_asked": Condition(lambda s, _: s.extension_asked is not False, "没有待批的延期申请。"),
+    "was_called": Condition(lambda s, f: s.has_telephone or f["result"] == "unreachable", "评价人和办件人都没有留电话，不能登记“满意”或“基本认可”；请选“未联系上”。", "result"),
     "tries_are_left": Condition(lambda s, f: f["result"] == "unreachable" and s.tries_left > 0, "未联系上，还可再拨"),
     "needs_no_callback": Condition(lambda s, _: not s.needs_callback, "此工单须回访。"),
     "second_time": Condition(lambda s, _: s.unsatisfied > 0, "第二次不满意"),

@@ -11,6 +11,7 @@ import pytest
 from django.db import ProgrammingError, connection, transaction
 
 from haochaping.accounts.rules import Actor, Role, Scope, citizen
+from haochaping.evaluation.models import Applicant, Evaluator
 from haochaping.evaluation.queries import excluded, rulings
 from haochaping.kit.config import ROOT
 from haochaping.kit.errors import Refused
@@ -252,6 +253,22 @@ class TestTheRatersWord:
             assert (order.state, order.calls, order.verdict) == ("callback", calls, "")
         order = stage.walk("record", result="unreachable")
         assert (order.state, order.verdict) == ("closed", "unreachable")
+
+    def test_nobody_was_called_who_left_no_telephone(self, stage: Stage) -> None:
+        """Neither the rater nor the applicant can be reached: an operator cannot have heard that they are content."""
+        Evaluator.objects.filter(id=stage.order.id).delete()
+        Applicant.objects.filter(id=stage.order.id).update(phone_index=None)
+        stage.walk("sign confirm submit approve")
+        for result in ("satisfied", "accepted"):
+            with pytest.raises(Refused) as no:
+                stage.walk("record", result=result)
+            assert (no.value.status, no.value.fields[0].field) == (422, "result")
+            assert "没有留电话" in no.value.message
+        assert stage.walk("record", result="unreachable").state == "callback"
+
+    def test_the_applicants_telephone_is_enough_for_a_call(self, stage: Stage) -> None:
+        Evaluator.objects.filter(id=stage.order.id).delete()
+        assert stage.walk("sign confirm submit approve record").verdict == "satisfied"
 
     def test_nobody_speaks_for_another_rater(self, stage: Stage) -> None:
         stage.walk("sign confirm submit approve")
