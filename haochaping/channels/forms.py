@@ -34,6 +34,7 @@ ASKS = {
     Level.BAD: "哪里让您不满意？",
     Level.VERY_BAD: "哪里让您不满意？",
 }
+DIMENSION_NAMES = {"business": "业务（材料、流程、时限）", "service": "服务（态度、效率）"}
 # What a citizen is told, by field and code of the refusal; what is not here is told as it was said.
 MESSAGES = {
     ("satisfaction", "required"): "请选择满意程度。",
@@ -66,6 +67,28 @@ class Subject(NamedTuple):
     organ: str
     window: str
     day: date
+    aspect: str = "service"
+    point: str = ""
+
+
+class Wording(NamedTuple):
+    """How a rating of one aspect or collection point is asked for."""
+
+    title: str
+    question: str
+
+
+WORDING = {
+    "item": Wording("请评价这个事项的设置", "您对这个事项的设置（条件、材料、流程）是否满意？"),
+    "platform": Wording("请评价网上办事应用", "您对这个网站或应用是否满意？"),
+    "service": Wording("请为本次服务评价", "您对本次服务是否满意？"),
+    "licence": Wording("请评价证照共享", "您对少交证照、数据共享的情况是否满意？"),
+    "delivery": Wording("请评价结果送达", "您对办理结果的送达是否满意？"),
+}
+POINT_WORDING = {
+    "acceptance": Wording("请评价受理环节", "您对受理环节的服务是否满意？"),
+    "issue": Wording("请评价出件环节", "您对出件环节的服务是否满意？"),
+}
 
 
 class Tag(NamedTuple):
@@ -74,8 +97,16 @@ class Tag(NamedTuple):
     is_chosen: bool
 
 
+class Group(NamedTuple):
+    """The tags of one dimension at one level."""
+
+    key: str
+    name: str
+    tags: tuple[Tag, ...]
+
+
 class Choice(NamedTuple):
-    """One level as drawn: its name in parts, its tags."""
+    """One level as drawn: its name in parts, its tags, also by dimension."""
 
     level: int
     parts: tuple[str, ...]
@@ -83,6 +114,7 @@ class Choice(NamedTuple):
     is_bad: bool
     is_chosen: bool
     tags: tuple[Tag, ...]
+    groups: tuple[Group, ...] = ()
 
 
 @dataclass
@@ -144,10 +176,10 @@ class Draft:
 
 
 def choices(draft: Draft, norms: Iterable[Norm]) -> list[Choice]:
-    """The five levels, best first, each with its tags."""
-    tags: dict[int, list[Tag]] = {level: [] for level in Level}
+    """The five levels, best first, each with its tags: business ones before those about people."""
+    groups: dict[int, dict[str, list[Tag]]] = {level: {key: [] for key in DIMENSION_NAMES} for level in Level}
     for norm in norms:
-        tags[norm.level].append(Tag(norm.code, norm.name, norm.code in draft.tags))
+        groups[norm.level][norm.dimension].append(Tag(norm.code, norm.name, norm.code in draft.tags))
     return [
         Choice(
             level,
@@ -155,15 +187,22 @@ def choices(draft: Draft, norms: Iterable[Norm]) -> list[Choice]:
             ASKS[level],
             level.is_bad,
             draft.level == str(int(level)),
-            tuple(tags[level]),
+            tuple(tag for tags in groups[level].values() for tag in tags),
+            tuple(Group(key, DIMENSION_NAMES[key], tuple(tags)) for key, tags in groups[level].items() if tags),
         )
         for level in sorted(LEVEL_NAMES, reverse=True)
     ]
 
 
+def wording(aspect: str, point: str = "") -> Wording:
+    """What to ask about this aspect; a collection point of a service is named."""
+    return (POINT_WORDING.get(point) if aspect == "service" else None) or WORDING[aspect]
+
+
 def problems(refused: Refused, draft: Draft, norms: Iterable[Norm]) -> list[Problem]:
     """What to tell the rater, once for each field, in the form's order."""
-    first_tag = next((f"t{norm.code}" for norm in norms if str(norm.level) == draft.level), "words")
+    tags = next((choice.tags for choice in choices(draft, norms) if choice.is_chosen), ())
+    first_tag = f"t{tags[0].code}" if tags else "words"
     places = {
         "satisfaction": ("level", "lv5"),
         "evalDetail": ("tags", first_tag),
@@ -187,6 +226,7 @@ def context(subject: Subject, draft: Draft, norms: Sequence[Norm], refused: Refu
     wrong = problems(refused, draft, norms) if refused else []
     return {
         "subject": subject,
+        "wording": wording(subject.aspect, subject.point),
         "scale": choices(draft, norms),
         "draft": draft,
         "problems": wrong,

@@ -17,7 +17,6 @@ from haochaping.channels.rules import Misses, Standing, by_when, in_groups, rece
 from haochaping.evaluation.rules import LEVEL_NAMES, Level
 from haochaping.kit import clock, ids
 from haochaping.kit.errors import Refused
-from haochaping.policy import queries as policy
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -93,7 +92,7 @@ def _rate(request: HttpRequest, found: Found, visit: str, now: datetime) -> Http
 
 
 def _form(request: HttpRequest, found: Found, draft: Draft, refused: Refused | None = None) -> HttpResponse:
-    norms = policy.indicators(found.event.area_path, clock.today())
+    norms = queries.offered(found.event, found.link.pf, clock.today())
     context = forms.context(queries.subject(found.event), draft, norms, refused)
     return render(request, "channels/rate.html", context, status=422 if refused else 200)
 

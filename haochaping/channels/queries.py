@@ -14,15 +14,17 @@ from haochaping.evaluation.rules import Consent
 from haochaping.kit import ids
 from haochaping.kit.crypto import equal
 from haochaping.kit.masks import mask_text
+from haochaping.policy import queries as policy
 from haochaping.rectification.models import Order
 from haochaping.rectification.progress import PublicStep, public_progress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
+    from datetime import date, datetime
     from uuid import UUID
 
     from haochaping.evaluation.models import Evaluation, Ruling, ServiceEvent
+    from haochaping.policy.rules import Norm
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,19 @@ def window_name(event: ServiceEvent) -> str:
 
 def subject(event: ServiceEvent) -> Subject:
     """What the form of this service event says at its head."""
-    return Subject(event.item_name or event.service_name, event.organ_name, window_name(event), event.service_day)
+    return Subject(
+        event.item_name or event.service_name,
+        event.organ_name,
+        window_name(event),
+        event.service_day,
+        event.aspect,
+        event.point,
+    )
+
+
+def offered(event: ServiceEvent, pf: int, day: date) -> list[Norm]:
+    """The indicators that a page offers for this service through this channel."""
+    return policy.indicators(event.area_path, day, event.aspect, pf)
 
 
 @dataclass(frozen=True)
