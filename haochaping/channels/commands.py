@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 
 from haochaping.channels.models import Link
+from haochaping.channels.signs import count_rating
 from haochaping.flow.admit import admit
 from haochaping.kit import ids
 
@@ -38,6 +39,7 @@ def rate(link: Link, submission: Submission, visit: str, now: datetime) -> None:
         if outcome.status in {"created", "parked"}:
             locked.rated_by, locked.rated_at = ids.token_digest(visit), now
             locked.save(update_fields=["rated_by", "rated_at"])
+            count_rating(locked, now)
         elif outcome.refused is not None and outcome.refused.code != "already_rated":
             raise outcome.refused
 
