@@ -115,3 +115,45 @@ class Edition(models.Model):
 
     kind = models.CharField(primary_key=True, max_length=10)
     mark = models.UUIDField()
+
+
+class Device(models.Model):
+    """A window tablet 评价器 or a kiosk 自助终端. Made with a one-time code; whoever types it in becomes the device.
+
+    It holds a private key that never leaves it; we keep the public one, and the digests of its code and its cookie.
+    """
+
+    id = models.CharField(primary_key=True, max_length=12)
+    kind = models.CharField(max_length=8)  # tablet | kiosk
+    name = models.CharField(max_length=100)
+    hall = models.CharField(max_length=64, blank=True, default="", db_index=True)
+    window = models.CharField(max_length=64, blank=True, default="")
+    area_path = models.CharField(max_length=12, blank=True, default="")
+    organ_path = models.TextField(blank=True, default="")
+    code_digest = models.BinaryField(null=True, unique=True)
+    code_expires_at = models.DateTimeField(null=True)
+    made_by = models.CharField(max_length=64)
+    made_at = models.DateTimeField()
+    public_key = models.BinaryField(null=True)  # a point of P-256, uncompressed
+    cookie_digest = models.BinaryField(null=True, unique=True)
+    enrolled_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+    replaces = models.CharField(max_length=12, blank=True, default="")  # the device whose place it takes
+    replaced_by = models.CharField(max_length=12, blank=True, default="")
+    last_seen_at = models.DateTimeField(null=True)
+    waiting = models.IntegerField(default=0)  # ratings it still held when it was last seen
+    app_version = models.CharField(max_length=40, blank=True, default="")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["window"],
+                condition=models.Q(kind="tablet", enrolled_at__isnull=False, revoked_at__isnull=True),
+                name="one_tablet_a_window",
+            )
+        ]
+
+    @property
+    def is_probe(self) -> bool:
+        """Of the marked test region: what comes from it never counts."""
+        return self.area_path.startswith("99")

@@ -15,7 +15,9 @@ from haochaping.evaluation import queries as evaluation
 from haochaping.evaluation.models import Applicant, Parked, ServiceEvent, ServiceVersion
 from haochaping.evaluation.records import ServiceRecord, read_service
 from haochaping.evaluation.rules import canonical
-from haochaping.flow.admit import NONCE_USED, index, unpark
+from haochaping.flow.admit import NONCE_USED, index
+from haochaping.flow.calls import is_just_served, ring
+from haochaping.flow.parking import PLACE, keep_service, opened, service_place, unpark
 from haochaping.kit import blobs, clock, crypto, ids, keys
 from haochaping.kit.errors import FieldError, Refused
 from haochaping.kit.rows import insert_new
@@ -261,6 +263,15 @@ def _write(
         (event.id, "service", event.service_day) for event in stored.values() if statuses.get(event.id) == "updated"
     }
     tell(sorted(days), now=now)
+    told = (read[id_][1] for id_, status in statuses.items() if status != "unchanged")
+    just = [
+        r
+        for r in told
+        if r.window_code and is_just_served(pro_status=r.pro_status, service_time=r.service_time, now=now)
+    ]
+    if just:
+        calls = ((r.window_code, r.project_no, r.service_number) for r in sorted(just, key=lambda r: r.service_time))
+        ring(calls, source=app.app_id if app else "", now=now)
     waiting = list(Parked.objects.filter(kind="evaluation", waits_for="event", id__in=list(new)))
     if waiting:
         unpark(waiting, now=now)
@@ -307,13 +318,14 @@ def _park(parked: dict[UUID, tuple[int, ServiceRecord, str]], source: str, now: 
                 reason=f"{missing.partition(':')[0]}_unknown",
                 source=source,
                 received_at=now,
+                **dict(zip(PLACE, service_place(record), strict=True)),
             )
         )
     Parked.objects.bulk_create(
         rows,
         update_conflicts=True,
         unique_fields=["id", "kind"],
-        update_fields=["blob", "digest", "waits_for", "reason", "source"],
+        update_fields=["blob", "digest", "waits_for", "reason", "source", *PLACE],
     )
 
 
@@ -348,9 +360,7 @@ def resume(*, now: datetime) -> int:
 def _take_up(row: Parked, directory: Directory, now: datetime) -> bool:
     """Store a parked record whose master data are there, as its sender may; whether it left the park."""
     mine = Parked.objects.filter(id=row.id, kind="service")
-    record = msgspec.json.decode(
-        blobs.unseal(bytes(row.blob), table="evaluation_parked", row=row.id)["record"], type=ServiceRecord
-    )
+    record = msgspec.json.decode(opened(row)["record"], type=ServiceRecord)
     if missing := _missing(record, directory):
         mine.update(waits_for=missing)
         return False
@@ -362,7 +372,9 @@ def _take_up(row: Parked, directory: Directory, now: datetime) -> bool:
             _may_speak_for(app, fields["area"], directory.organs[record.organ_code])
             if not _write({row.id: (0, record, fields)}, now, app):
                 raise Refused(NOT_YOURS.code, 403, NOT_YOURS.message, (NOT_YOURS,))
-    except (DataError, IntegrityError, Refused) as no:
-        mine.update(waits_for="repair", reason=no.code if isinstance(no, Refused) else NOT_STORABLE.code)
+    except (DataError, IntegrityError, Refused) as error:
+        no = error if isinstance(error, Refused) else Refused(NOT_STORABLE.code, 422, NOT_STORABLE.message)
+        keep_service(row, record, no, now)
+        mine.delete()
         return False
     return True
