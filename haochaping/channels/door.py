@@ -19,6 +19,8 @@ from psycopg_pool import PoolTimeout
 
 from haochaping.accounts import signing
 from haochaping.accounts.commands import use_nonces
+from haochaping.evaluation import batches
+from haochaping.evaluation.kept import Refusal, keep, place_of
 from haochaping.evaluation.records import read_evaluation
 from haochaping.flow.admit import NONCE_USED, admit
 from haochaping.flow.services import admit_services
@@ -179,8 +181,8 @@ class Door:
         lines = _lines(body)
         if len(lines) > BATCH_MOST:
             raise Refused("too_many", 422, f"每批最多 {BATCH_MOST} 条评价，现有 {len(lines)} 条，请分批提交。")
-        results = await self._in_writer(_admit_lines, lines, signed, now)
-        return Answer(200, {"results": results})
+        batch, results = await self._in_writer(_admit_lines, lines, signed, now)
+        return Answer(200, {"batch": batch, "results": results})
 
     async def _gather(self, item: Waiting) -> Outcome:
         """Put the rating with those that arrive within 5 ms; its outcome once the group is on disk."""
@@ -267,8 +269,16 @@ def _decode(body: bytes) -> Any:
         raise Refused("malformed", 422, "请求体不是合法的 JSON（UTF-8）。") from None
 
 
+@dataclass(frozen=True)
+class Unreadable:
+    """A line that is not JSON, with the refusal it earns."""
+
+    line: str
+    refused: Refused
+
+
 def _lines(body: bytes) -> list[Any]:
-    """The records of a JSON array or of NDJSON; a line that is not JSON stays as the refusal it earns."""
+    """The records of a JSON array or of NDJSON."""
     if body.lstrip()[:1] == b"[":
         given: list[Any] = _decode(body)
         return given
@@ -278,38 +288,75 @@ def _lines(body: bytes) -> list[Any]:
             try:
                 lines.append(_decode(line))
             except Refused as no:
-                lines.append(no)
+                lines.append(Unreadable(line[:ONE_MOST].decode(errors="replace"), no))
     return lines
 
 
-def _admit_lines(lines: Sequence[Any], signed: SignedBy, now: datetime) -> list[dict[str, Any]]:
-    """Judge each line, admit the good ones chunk by chunk; the nonce lies in the first chunk's transaction."""
-    results: list[dict[str, Any]] = [{"index": index} for index in range(len(lines))]
+def _admit_lines(lines: Sequence[Any], signed: SignedBy, now: datetime) -> tuple[str, list[dict[str, Any]]]:
+    """Judge each line and admit the good ones, chunk by chunk; the number of the batch, and what came of each line.
+
+    The nonce and the batch lie in the first chunk's transaction; what came of a chunk's lines, and what of them was
+    refused, in its own.
+    """
+    results: list[dict[str, Any]] = []
+    batch = ""
+    for start in range(0, max(1, len(lines)), CHUNK):
+        with transaction.atomic():
+            if not start:
+                if not use_nonces([signed.nonce_key], now=now):
+                    raise signing.BadSignature(NONCE_USED.code, NONCE_USED.message, now)
+                app = signed.app
+                batch = batches.open_batch(
+                    lane="batch", source=app.app_id, name=app.name, now=now, place=place_of(None, app)
+                )
+            results += _admit_chunk(lines[start : start + CHUNK], start, batch, signed.app, now)
+    return batch, results
+
+
+def _admit_chunk(lines: Sequence[Any], start: int, batch: str, app: AppInfo, now: datetime) -> list[dict[str, Any]]:
+    results: list[dict[str, Any]] = [{"index": start + place} for place in range(len(lines))]
+    told: list[batches.Line] = [batches.Line("rejected")] * len(lines)
     good: list[tuple[int, Submission]] = []
-    for index, line in enumerate(lines):
+    refused: list[Refusal] = []
+    for place, line in enumerate(lines):
         try:
-            if isinstance(line, Refused):
-                raise line
+            if isinstance(line, Unreadable):
+                raise line.refused
             if not isinstance(line, dict):
                 raise Refused("malformed", 422, "每条评价应为一个 JSON 对象。")
-            good.append((index, read_evaluation(line, source=signed.app.app_id, best_is_one=signed.app.best_is_one)))
+            good.append((place, read_evaluation(line, source=app.app_id, best_is_one=app.best_is_one, batch=batch)))
         except Refused as no:
-            results[index] |= {"status": "rejected", "errors": _errors(no)}
-    for start in range(0, max(1, len(good)), CHUNK):
-        chunk = good[start : start + CHUNK]
-        apps: list[AppInfo | None] = [signed.app] * len(chunk)
-        with transaction.atomic():
-            if not start and not use_nonces([signed.nonce_key], now=now):
-                raise signing.BadSignature(NONCE_USED.code, NONCE_USED.message, now)
-            outcomes = admit([s for _, s in chunk], now=now, apps=apps)
-        for (index, _), outcome in zip(chunk, outcomes, strict=True):
-            results[index] |= _result(outcome)
+            results[place] |= {"status": "rejected", "errors": _errors(no)}
+            told[place] = batches.Line("rejected", None, _errors(no)[0]["code"])
+            record = line.line if isinstance(line, Unreadable) else line
+            refused.append(
+                Refusal(
+                    record,
+                    no,
+                    app.app_id,
+                    "batch",
+                    batch=batch,
+                    best_is_one=app.best_is_one,
+                    place=place_of(None, app),
+                )
+            )
+    apps: list[AppInfo | None] = [app] * len(good)
+    outcomes = admit([s for _, s in good], now=now, apps=apps, keeps_refused=True, lane="batch")
+    keep(refused, now=now)
+    for (place, _), outcome in zip(good, outcomes, strict=True):
+        results[place] |= _result(outcome)
+        no_ = outcome.refused
+        told[place] = batches.Line(
+            results[place]["status"], outcome.id, (no_.fields[0].code if no_.fields else no_.code) if no_ else ""
+        )
+    batches.record_lines(batch, start, told)
     return results
 
 
 def _result(outcome: Outcome) -> dict[str, Any]:
     if outcome.refused is not None:
-        return {"status": outcome.status, "errors": _errors(outcome.refused)}
+        status = "rejected" if outcome.status == "kept" else outcome.status  # to its sender it is refused
+        return {"status": status, "errors": _errors(outcome.refused)}
     return {"status": outcome.status, "id": str(outcome.id), "receipt": outcome.receipt} | _order(outcome)
 
 

@@ -22,9 +22,12 @@ from haochaping.channels import columns, sheets
 from haochaping.channels.survey import Survey, survey
 from haochaping.directory import commands, items, queries
 from haochaping.directory.commands import Outcome
+from haochaping.evaluation import batches
+from haochaping.evaluation.kept import Refusal, keep
 from haochaping.evaluation.records import read_evaluation
 from haochaping.flow.admit import admit
 from haochaping.flow.services import admit_services
+from haochaping.kit import ids
 from haochaping.kit.cells import guarded
 from haochaping.kit.errors import FieldError, Refused
 
@@ -83,6 +86,9 @@ class Job:
     known: Survey
     now: datetime
     report: ImportReport
+    name: str = ""  # of the file
+    batch: str = ""  # of its ratings, once the first are taken in
+    lines: int = 0  # of the batch
 
 
 def run(kind: str, path: Path, map_path: Path | None, now: datetime) -> ImportReport:
@@ -92,7 +98,7 @@ def run(kind: str, path: Path, map_path: Path | None, now: datetime) -> ImportRe
     known = survey(mapping, path) if kind == "items" else Survey()
     folder = _folder(path)
     report = ImportReport(kind, folder / f"{path.name}.report.csv")
-    job = Job(mapping, known, now, report)
+    job = Job(mapping, known, now, report, path.name)
     with _Ledger(report, folder / f"{path.name}.rejected.csv") as ledger:
         report.notes += known.create_organs(mapping)
         with tqdm(total=100, unit="%", desc=f"import {kind}", disable=None, bar_format="{desc} {bar} {n:.0f} %") as bar:
@@ -154,8 +160,10 @@ def _take(chunk: list[sheets.Row], job: Job, ledger: _Ledger) -> None:
             notes.append([*warnings, *job.known.notes(wire)])
     with transaction.atomic():
         found = _WRITERS[job.mapping.kind](wires, notes, job)
-    for place, outcome in zip(taken, found, strict=True):
-        results[place] = outcome
+        for place, outcome in zip(taken, found, strict=True):
+            results[place] = outcome
+        if job.mapping.kind == "evaluations":
+            _record(chunk, shown, results, set(taken), job)
     for row, result, wire in zip(chunk, results, shown, strict=True):
         if result is not None:
             ledger.put(row.line, result, wire)
@@ -266,23 +274,61 @@ def _organ_name(wire: Wire) -> str:
 def _evaluations(wires: list[Wire], notes: list[list[str]], job: Job) -> list[Outcome]:
     results: list[Outcome | None] = []
     submissions: list[Submission] = []
+    if not job.batch:
+        job.batch = batches.open_batch(lane="import", source=SOURCE, name=job.name, now=job.now)
+        job.report.notes.append(f"批次 {job.batch}")
     for wire, note in zip(wires, notes, strict=True):
         key = _key("evaluations", wire)
+        record = _record_of(wire)
         try:
-            record: dict[str, Any] = {**wire, "consent": _list(wire.get("consent", ""))}
-            submissions.append(read_evaluation(record, source=SOURCE, best_is_one=job.mapping.best_is_one))
+            submissions.append(
+                read_evaluation(record, source=SOURCE, best_is_one=job.mapping.best_is_one, batch=job.batch)
+            )
             results.append(None)
         except Refused as no:
             results.append(Outcome("rejected", key, no.fields or (FieldError("", no.code, no.message),), tuple(note)))
-    outcomes = iter(admit(submissions, now=job.now))
+            keep([_refusal(record, no, job)], now=job.now)
+    outcomes = iter(admit(submissions, now=job.now, keeps_refused=True, lane="import"))
     return [
         result or _rated(next(outcomes), _key("evaluations", wire), note)
         for result, wire, note in zip(results, wires, notes, strict=True)
     ]
 
 
+def _record_of(wire: Wire) -> dict[str, Any]:
+    return {**wire, "consent": _list(wire.get("consent", ""))}
+
+
+def _refusal(record: Any, no: Refused, job: Job) -> Refusal:
+    return Refusal(record, no, SOURCE, "import", batch=job.batch, best_is_one=job.mapping.best_is_one)
+
+
+def _record(
+    chunk: list[sheets.Row], shown: list[Wire], results: list[Outcome | None], taken: set[int], job: Job
+) -> None:
+    """What came of these lines stays with the batch; what no map could read of them is kept too."""
+    unread = []
+    lines = []
+    for place, (row, wire, result) in enumerate(zip(chunk, shown, results, strict=True)):
+        assert result is not None  # `_take` filled in every place
+        code = result.errors[0].code if result.errors else ""
+        number = wire.get("serviceNumber", "")
+        is_rating = result.status != "rejected" and number.isdigit()
+        id_ = ids.event_id(wire["projectNo"], int(number)) if is_rating else None
+        lines.append(batches.Line(_STATUS_OF.get(result.status, result.status), id_, code))
+        if place not in taken:
+            no = Refused(code, 422, result.errors[0].message, tuple(result.errors))
+            unread.append(_refusal(_record_of(wire) if wire else {"line": row.values}, no, job))
+    keep(unread, now=job.now)
+    batches.record_lines(job.batch, job.lines, lines)
+    job.lines += len(lines)
+
+
+_STATUS_OF = {"unchanged": "duplicate"}
+
+
 def _rated(outcome: Any, key: str, note: list[str]) -> Outcome:
-    status = {"duplicate": "unchanged", "conflict": "rejected"}.get(outcome.status, outcome.status)
+    status = {"duplicate": "unchanged", "conflict": "rejected", "kept": "rejected"}.get(outcome.status, outcome.status)
     no = outcome.refused
     errors = () if no is None else no.fields or (FieldError("", no.code, no.message),)
     return Outcome(status, key, errors, tuple(note))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from haochaping.evaluation.rules import LATE_MS, LEVEL_NAMES, Level, may_lack_reason
@@ -14,6 +15,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from haochaping.evaluation.records import Submission
+
+
+class Waiver(StrEnum):
+    """What a supervisor may leave aside, with a reason, for a rating that was kept (docs/decisions/0006)."""
+
+    LATE = "late"  # given in time by the rater's clock, but it reached us after the grace for late arrival
+    NO_REASON = "no_reason"  # a bad rating that names none: marked 未填原因, as from a device
 
 
 @dataclass(frozen=True)
@@ -46,7 +54,8 @@ def judge_alone(
             errors.append(FieldError("evalDetail", "indicator_retired", f"指标 {code}“{known.name}”已停用。"))
     if s.assess_time > now + timedelta(milliseconds=LATE_MS):
         errors.append(FieldError("assessTime", "in_the_future", "assessTime 晚于当前时间，请核对设备时钟。"))
-    if Level(s.level).is_bad and not s.indicators and not s.words and not may_lack_reason(s.pf):
+    needs_reason = not may_lack_reason(s.pf) and Waiver.NO_REASON not in s.waives
+    if Level(s.level).is_bad and not s.indicators and not s.words and needs_reason:
         errors.append(
             FieldError("evalDetail", "bad_rating_needs_reason", "请至少选择一项不满意的方面，或写一句话说明原因。")
         )
@@ -68,5 +77,6 @@ def judge_against(
             "评价时间早于服务时间。",
             (FieldError("assessTime", "before_service", "assessTime 早于 serviceTime，请核对时钟。"),),
         )
-    if s.assess_time >= closes_at or (s.arrived or now) >= closes_at + grace:
+    is_too_late = (s.arrived or now) >= closes_at + grace and Waiver.LATE not in s.waives
+    if s.assess_time >= closes_at or is_too_late:
         raise Refused("rating_window_closed", 409, "评价期限已过，如有意见请拨打 12345。")

@@ -73,7 +73,9 @@ class Submission:
     user_prop: int | None = None
     consent: frozenset[str] = frozenset()
     device_id: str = ""
-    arrived: datetime | None = None  # when it first reached us, if it was parked since
+    batch: str = ""  # with which it came, if with others
+    arrived: datetime | None = None  # when it first reached us, if it was parked or kept since
+    waives: frozenset[str] = frozenset()  # what a supervisor's decision leaves aside (`judge.Waiver`)
 
 
 class Reader:
@@ -201,7 +203,9 @@ def _organ(r: Reader) -> str:
     return text
 
 
-def read_evaluation(record: Mapping[str, Any], *, source: str, best_is_one: bool = False) -> Submission:
+def read_evaluation(
+    record: Mapping[str, Any], *, source: str, best_is_one: bool = False, batch: str = ""
+) -> Submission:
     """A rating off the wire; Refused (422) names every wrong field at once.
 
     `best_is_one` is the source's declared direction: GB/T 39046 table A.8 codes 1 as 非常满意, every interface seen
@@ -237,6 +241,7 @@ def read_evaluation(record: Mapping[str, Any], *, source: str, best_is_one: bool
         indicators=codes,
         words=words,
         consent=frozenset(given),
+        batch=batch,
         **read,  # type: ignore[arg-type]
     )
 
@@ -258,3 +263,35 @@ def content(s: Submission) -> dict[str, Any]:
         "consent": sorted(s.consent),
         "deviceId": s.device_id,
     }
+
+
+def service_content(record: ServiceRecord) -> dict[str, Any]:
+    """A service record in wire names, as `read_service` reads it back; what is empty is left out."""
+    moments = {"serviceTime": record.service_time, "acceptDate": record.accept_date, "resultDate": record.result_date}
+    given = {
+        "projectNo": record.project_no,
+        "serviceNumber": record.service_number,
+        "taskCode": record.task_code,
+        "taskHandleItem": record.task_handle_item,
+        "orgcode": record.organ_code,
+        "areaCode": record.area,
+        "proStatus": record.pro_status,
+        "projectName": record.project_name,
+        "serviceName": record.service_name,
+        "windowNo": record.window_code,
+        "clerkNo": record.clerk_no,
+        "proChannel": record.pro_channel,
+        "projectType": record.project_type,
+        "promiseDay": record.promise_day,
+        "promiseType": record.promise_type,
+        "userProp": record.user_prop,
+        "userName": record.user_name,
+        "creditType": record.credit_type,
+        "creditNum": record.credit_num,
+        "mobile": record.mobile,
+        "aspect": record.aspect,
+        "point": record.point,
+        "mode": record.mode,
+        **{name: to_wire(moment) for name, moment in moments.items() if moment},
+    }
+    return {name: value for name, value in given.items() if value not in (None, "")}

@@ -12,9 +12,9 @@ import msgspec
 from django.db import DataError, IntegrityError, transaction
 
 from haochaping.accounts.commands import use_nonces
-from haochaping.accounts.queries import sender
 from haochaping.evaluation import queries as evaluation
 from haochaping.evaluation.judge import judge_against, judge_alone
+from haochaping.evaluation.kept import Refusal, keep, place_of, wire_of
 from haochaping.evaluation.models import Applicant, Evaluation, Evaluator, Parked, ServiceEvent
 from haochaping.evaluation.records import Submission, content
 from haochaping.evaluation.rules import Assurance, Consent, Level, assurance_of, canonical
@@ -38,6 +38,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 ALREADY_RATED = Refused("already_rated", 409, "本次服务已评价，一次服务只评价一次。")
 NONCE_USED = Refused("nonce_used", 401, "X-Nonce 已使用过，请每次换新。")
+NOT_YOURS = Refused("service_not_yours", 404, "没有这次服务，或它不属于贵单位。")
 NOT_STORABLE = Refused("not_storable", 422, "该记录含有无法保存的内容，请检查各字段的字符与长度。")
 
 # What `ServiceEvent` hands down to the rating as it was served.
@@ -49,7 +50,7 @@ AS_SERVED = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one submission: created, duplicate, parked, conflict or rejected (the last two carry `refused`)."""
+    """What became of one submission: created, duplicate, parked, conflict, rejected or kept (these three carry `refused`)."""
 
     status: str
     id: UUID
@@ -65,20 +66,58 @@ def admit(
     now: datetime,
     nonces: Sequence[tuple[str, str] | None] = (),
     apps: Sequence[AppInfo | None] = (),
+    keeps_refused: bool = False,
+    lane: str = "",
 ) -> list[Outcome]:
     """Take in ratings, all in one transaction; one outcome each, in order.
 
     `nonces` are the signed requests' own, used up in the same transaction; `apps` are who submitted them, and bound
     which organs' services they may rate. When this returns, what was created is on disk: service events stay, each
     has at most one rating, each bad one its order. A database error in one of them does not touch the others.
+
+    With `keeps_refused` what is refused is on disk too, for repair: its outcome is `kept`; a `conflict` is kept as
+    superseded. `lane` says how they came: device, batch, import or desk.
     """
     nonces = nonces or [None] * len(submissions)
     apps = apps or [None] * len(submissions)
-    outcomes = _bisect(_admit, list(zip(submissions, nonces, apps, strict=True)), now)
-    return [
+    found = _bisect(_admit, list(zip(submissions, nonces, apps, strict=True)), now)
+    outcomes = [
         o if isinstance(o, Outcome) else Outcome("rejected", _id(s), refused=o)
-        for o, s in zip(outcomes, submissions, strict=True)
+        for o, s in zip(found, submissions, strict=True)
     ]
+    return _keep_refused(submissions, outcomes, apps, lane, now) if keeps_refused else outcomes
+
+
+def _keep_refused(
+    submissions: Sequence[Submission],
+    outcomes: list[Outcome],
+    apps: Sequence[AppInfo | None],
+    lane: str,
+    now: datetime,
+) -> list[Outcome]:
+    refused = [(s, o, app) for s, o, app in zip(submissions, outcomes, apps, strict=True) if o.refused is not None]
+    if not refused:
+        return outcomes
+    events = ServiceEvent.objects.in_bulk({o.id for _, o, _ in refused})
+    keep(
+        [
+            Refusal(
+                wire_of(s),
+                o.refused,
+                s.source,
+                lane or ("device" if s.device_id else "desk"),
+                batch=s.batch,
+                event_id=o.id,
+                place=place_of(None if o.refused is NOT_YOURS else events.get(o.id), app),
+                arrived=s.arrived,
+                is_superseded=o.status == "conflict" and o.refused is ALREADY_RATED,
+            )
+            for s, o, app in refused
+            if o.refused is not None
+        ],
+        now=now,
+    )
+    return [replace(o, status="kept") if o.status == "rejected" else o for o in outcomes]
 
 
 def _id(s: Submission) -> UUID:
@@ -113,7 +152,7 @@ def _admit(group: list[tuple[Submission, tuple[str, str] | None, AppInfo | None]
     catalogue = cache(evaluation.catalogue)  # for this group: most of it is of one area and day
     outcomes: list[Outcome | None] = [None] * len(group)
     winners: dict[UUID, tuple[int, Submission, dict[str, Any]]] = {}
-    parked: dict[UUID, tuple[int, Submission]] = {}
+    parked: dict[UUID, tuple[int, Submission, AppInfo | None]] = {}
     again: list[int] = []  # the same service event twice in one group: compared once the first is written
     for place, (s, nonce, app) in enumerate(group):
         id_ = _id(s)
@@ -126,7 +165,7 @@ def _admit(group: list[tuple[Submission, tuple[str, str] | None, AppInfo | None]
                 and app is not None
                 and not app.reaches(area_path=event.area_path, organ_path=event.organ_path)
             ):
-                raise Refused("service_not_yours", 404, "没有这次服务，或它不属于贵单位。")
+                raise NOT_YOURS
             known = catalogue(event.area_path if event else "", clock.day(s.assess_time))
             judge_alone(s, known, now, is_place_known=event is not None)
         except Refused as no:
@@ -138,7 +177,7 @@ def _admit(group: list[tuple[Submission, tuple[str, str] | None, AppInfo | None]
         if id_ in winners or id_ in parked:
             again.append(place)
         elif event is None:
-            parked[id_] = (place, s)
+            parked[id_] = (place, s, app)
         else:
             winners[id_] = (place, s, _row(s, event, known, phones.get(id_), now))
     created = _write({id_: (s, row) for id_, (_, s, row) in winners.items()}, events, now)
@@ -212,6 +251,7 @@ def _row(
         "user_prop": s.user_prop if s.user_prop is not None else event.user_prop,
         "device_id": s.device_id,
         "source": s.source,
+        "batch": s.batch,
         "digest": _digest(s),
         "received_at": s.arrived or now,
         **{name: getattr(event, name) for name in AS_SERVED},
@@ -290,14 +330,15 @@ def _bad(row: dict[str, Any], event: ServiceEvent) -> RatedBad:
 
 
 def _park(
-    parked: dict[UUID, tuple[int, Submission]],
+    parked: dict[UUID, tuple[int, Submission, AppInfo | None]],
     now: datetime,
     outcomes: list[Outcome | None],
     digests: dict[UUID, bytes],
 ) -> None:
     """Keep what rests on a service event that is not known yet; the same again is parked still, other content conflicts."""
     rows = []
-    for id_, (_, s) in sorted(parked.items()):
+    for id_, (_, s, app) in sorted(parked.items(), key=itemgetter(0)):
+        area_path, organ_path, window_code = place_of(None, app)
         body = msgspec.json.encode(replace(s, arrived=s.arrived or now)).decode()
         rows.append(
             {
@@ -309,13 +350,16 @@ def _park(
                 "reason": "service_unknown",
                 "source": s.source,
                 "received_at": s.arrived or now,
+                "area_path": area_path,
+                "organ_path": organ_path,
+                "window_code": window_code,
             }
         )
     insert_new("evaluation_receipt", _receipts(insert_new("evaluation_parked", rows)), key="digest")
     stored = _parked_digests(parked)
     taken_up = _digests(i for i in parked if i not in stored)  # by its service event, which came this moment
     digests.update(stored | taken_up)
-    for id_, (place, s) in parked.items():
+    for id_, (place, s, _) in parked.items():
         if digests.get(id_) == _digest(s):
             outcomes[place] = Outcome("duplicate" if id_ in taken_up else "parked", id_, ids.receipt(id_))
         else:
@@ -335,29 +379,3 @@ def _parked_digests(ids_: Iterable[UUID]) -> dict[UUID, bytes]:
     waiting = Parked.objects.filter(id__in=wanted, kind="evaluation", waits_for="event")
     rows = waiting.values_list("id", "digest") if wanted else ()
     return {id_: bytes(digest) for id_, digest in rows}
-
-
-def unpark(rows: Sequence[Parked], *, now: datetime) -> int:
-    """Admit parked ratings whose service event has arrived; those that are refused now stay, with the reason. How many left.
-
-    Whose service it is has only now come out: an app's rating is held to the organs that the app may rate.
-    """
-    waiting = [
-        (
-            row,
-            msgspec.json.decode(
-                blobs.unseal(bytes(row.blob), table="evaluation_parked", row=row.id)["submission"], type=Submission
-            ),
-        )
-        for row in rows
-    ]
-    senders = {row.source: sender(row.source) for row in rows}
-    outcomes = admit([s for _, s in waiting], now=now, apps=[senders[row.source] for row in rows])
-    done = 0
-    for (row, _), outcome in zip(waiting, outcomes, strict=True):
-        if outcome.status in {"created", "duplicate"}:
-            row.delete()
-            done += 1
-        elif outcome.refused is not None and row.reason != outcome.refused.code:
-            Parked.objects.filter(id=row.id, kind=row.kind).update(reason=outcome.refused.code, waits_for="repair")
-    return done

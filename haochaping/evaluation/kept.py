@@ -1,0 +1,158 @@
+"""Refused records are kept for repair 异常数据: sealed, each once, with the reason. Nothing vanishes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import msgspec
+from django.db import connection
+
+from haochaping.accounts.queries import sender
+from haochaping.evaluation.records import ServiceRecord, Submission, content, service_content
+from haochaping.evaluation.rules import canonical
+from haochaping.kit import blobs, crypto, keys
+from haochaping.kit.masks import mask_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from haochaping.accounts.queries import AppInfo
+    from haochaping.evaluation.models import Place, Rejected
+    from haochaping.kit.errors import Refused
+
+TABLE = "evaluation_rejected"
+OPEN, FIXED, DISCARDED, SUPERSEDED = "open", "fixed", "discarded", "superseded"
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """One record with the no that it got. `record` is in wire form: an object, or whatever came in the place of one."""
+
+    record: Any = field(repr=False)
+    refused: Refused
+    source: str
+    lane: str
+    kind: str = "evaluation"
+    batch: str = ""
+    event_id: UUID | None = None
+    best_is_one: bool = False  # the direction in which `record` counts
+    place: tuple[str, str, str] = ("", "", "")  # area path, organ path, window code
+    arrived: datetime | None = None
+    is_acknowledged: bool = False
+    is_superseded: bool = False  # another rating holds its place
+
+
+def wire_of(record: Submission | ServiceRecord) -> dict[str, Any]:
+    """A read record as it would stand on the wire, best level 5."""
+    return content(record) if isinstance(record, Submission) else service_content(record)
+
+
+def place_of(event: Place | Any | None, app: AppInfo | None = None) -> tuple[str, str, str]:
+    """Where the service was given, else whose app sent it, else nobody knows."""
+    if event is not None:
+        return event.area_path, event.organ_path, event.window_code
+    return (app.area, app.organ, "") if app else ("", "", "")
+
+
+def keep(refusals: Sequence[Refusal], *, now: datetime) -> list[UUID]:
+    """Keep each, in one statement; their ids. The same content of the same source again is counted, not kept twice.
+
+    What somebody has settled stays settled.
+    """
+    rows: dict[UUID, dict[str, Any]] = {}
+    found = []
+    for refusal in refusals:
+        row = _row(refusal, now)
+        found.append(row["id"])
+        if row["id"] in rows:
+            row["times"] += rows[row["id"]]["times"]
+        rows[row["id"]] = row
+    if rows:
+        body = msgspec.json.encode([rows[id_] for id_ in sorted(rows)]).decode()
+        with connection.cursor() as cursor:
+            cursor.execute(_KEEP, [body])
+    return found
+
+
+_KEEP = """
+INSERT INTO evaluation_rejected AS kept SELECT * FROM json_populate_recordset(NULL::evaluation_rejected, %s::json)
+ON CONFLICT (id) DO UPDATE SET
+    times = kept.times + excluded.times, last_at = excluded.last_at,
+    is_acknowledged = kept.is_acknowledged OR excluded.is_acknowledged,
+    event_id = coalesce(excluded.event_id, kept.event_id),
+    reason = CASE kept.state WHEN 'open' THEN excluded.reason ELSE kept.reason END,
+    fields = CASE kept.state WHEN 'open' THEN excluded.fields ELSE kept.fields END,
+    blob = CASE kept.state WHEN 'open' THEN excluded.blob ELSE kept.blob END
+"""
+
+
+def _row(refusal: Refusal, now: datetime) -> dict[str, Any]:
+    body = msgspec.json.encode(refusal.record)
+    digest = crypto.hmac_sm3(
+        keys.key("content"), f"refused\x00{refusal.kind}\x00{refusal.source}\x00".encode() + _stable(refusal.record)
+    )
+    id_ = UUID(bytes=digest[:16])
+    no = refusal.refused
+    faults = [(f.field, f.code, f.message) for f in no.fields] or [("", no.code, no.message)]
+    area, organ, window = refusal.place
+    given = {"record": body.decode(), "faults": msgspec.json.encode(faults).decode()}
+    if refusal.best_is_one:
+        given["best_is_one"] = "1"
+    arrived = refusal.arrived or now
+    return {
+        "id": id_,
+        "kind": refusal.kind,
+        "lane": refusal.lane,
+        "source": refusal.source[:40],
+        "batch": refusal.batch,
+        "event_id": refusal.event_id,
+        "reason": no.fields[0].code if no.fields else no.code,
+        "fields": [(field_, code) for field_, code, _ in faults],
+        "blob": "\\x" + blobs.seal(given, table=TABLE, row=id_).hex(),
+        "times": 1,
+        "is_acknowledged": refusal.is_acknowledged,
+        "received_at": arrived,
+        "last_at": now,
+        "tried_at": None,
+        "state": SUPERSEDED if refusal.is_superseded else OPEN,
+        "settled_at": now if refusal.is_superseded else None,
+        "settled_by": "系统" if refusal.is_superseded else "",
+        "settled_because": no.message if refusal.is_superseded else "",
+        "area_path": area,
+        "organ_path": organ,
+        "window_code": window,
+    }
+
+
+def _stable(record: Any) -> bytes:
+    return canonical(record) if isinstance(record, dict) else canonical({"line": str(record)})
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What was kept, in clear: for repair only, never to be shown as it is (see `shown`)."""
+
+    record: dict[str, Any] = field(repr=False)
+    faults: list[tuple[str, str, str]] = field(repr=False)  # field, code, message
+    best_is_one: bool
+
+
+def open_kept(row: Rejected) -> Opened:
+    given = blobs.unseal(bytes(row.blob), table=TABLE, row=row.id)
+    record = msgspec.json.decode(given["record"])
+    faults = [(f, code, mask_text(message)) for f, code, message in msgspec.json.decode(given["faults"])]
+    return Opened(record if isinstance(record, dict) else {}, faults, "best_is_one" in given)
+
+
+def reseal_record(row: Rejected, record: Mapping[str, Any]) -> bytes:
+    """The row's blob with another record in it; the faults as they were found."""
+    given = blobs.unseal(bytes(row.blob), table=TABLE, row=row.id)
+    return blobs.seal(given | {"record": msgspec.json.encode(record).decode()}, table=TABLE, row=row.id)
+
+
+def source_place(source: str) -> tuple[str, str, str]:
+    """The place of the app of that name; nobody's where none is called so."""
+    return place_of(None, sender(source))
