@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F
 
@@ -71,6 +72,8 @@ class App(models.Model):
     best_is_one = models.BooleanField("1 为非常满意", default=False)  # GB/T 39046 table A.8 counts the other way round
     is_active = models.BooleanField("启用", default=True)
     is_probe = models.BooleanField("探针", default=False)
+    # where its links may send the rater back to, after the thanks: `https://host[:port]`, nothing else
+    return_origins = ArrayField(models.CharField(max_length=200), verbose_name="返回地址", default=list)
     created_at = models.DateTimeField()
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from django.db.models import Model, Q, QuerySet
 
 from haochaping.accounts.models import App, AppKey, Person
-from haochaping.accounts.rules import Actor, Role, Scope
+from haochaping.accounts.rules import Actor, Role, Scope, origin_of
 from haochaping.kit import blobs
 from haochaping.kit.errors import Refused
 
@@ -109,6 +109,29 @@ def sender(source: str) -> AppInfo | None:
     """The app that sent what waits here since, switched off or not; None where no app did. For its reach, not for signing."""
     app = App.objects.filter(app_id=source).first()
     return _info(app) if app else None
+
+
+def returns_to(app_id: str, url: str) -> str:
+    """The name of the app to whose site this address leads back, "" if the app does not allow it (or is switched off)."""
+    origin = origin_of(url) if url else ""
+    if not origin:
+        return ""
+    app = App.objects.filter(app_id=app_id, is_active=True).first()
+    return app.name if app is not None and origin in app.return_origins else ""
+
+
+def apps() -> list[App]:
+    """Every app, by name. For administrators: nothing of a citizen stands here."""
+    return list(App.objects.order_by("name", "app_id"))
+
+
+def app(app_id: str) -> App | None:
+    return App.objects.filter(app_id=app_id).first()
+
+
+def app_keys(app_id: str) -> list[AppKey]:
+    """The app's keys, newest first, ended ones with the moment of their end; what is in them is not opened."""
+    return list(AppKey.objects.filter(app_id=app_id).defer("secret").order_by("-created_at", "-id"))
 
 
 def _read_app(app_id: str) -> AppInfo | None:

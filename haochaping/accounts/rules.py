@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from urllib.parse import urlsplit
 
-WINDOW_MS = 300_000  # how far a signed request's time may lie from ours, either way (contract §3)
+from haochaping.kit import signatures
+
+WINDOW_MS, text_to_sign = signatures.WINDOW_MS, signatures.text_to_sign  # contract §3
 
 
 class Role(StrEnum):
@@ -92,11 +96,24 @@ def citizen(event_id: object) -> Actor:
     return Actor("citizen", str(event_id), "评价人")
 
 
-def text_to_sign(method: str, target: str, timestamp: str, nonce: str, content_sm3: str) -> bytes:
-    """The six lines that the signature covers (contract §3). `target` is the raw path with its raw query."""
-    path, _, raw = target.partition("?")
-    query = "&".join(sorted(part for part in raw.split("&") if part))
-    return f"{method.upper()}\n{path}\n{query}\n{timestamp}\n{nonce}\n{content_sm3}".encode()
+_HOST = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
+
+
+def origin_of(url: str) -> str:
+    """`https://host[:port]` of an absolute address in one spelling, "" for anything else.
+
+    Whatever a browser may read otherwise than we do (control characters, backslashes, user names, other schemes) is none.
+    """
+    if len(url) > 2000 or not url.isascii() or not url.isprintable() or re.search(r"[\s\\]", url):
+        return ""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return ""
+    if parts.scheme != "https" or "@" in parts.netloc or not _HOST.fullmatch(host) or parts.netloc.endswith(":"):
+        return ""
+    return f"https://{host}" if port in {None, 443} else f"https://{host}:{port}"
 
 
 def area_prefix(code: str) -> str:

@@ -66,6 +66,13 @@ def describe(parser: argparse.ArgumentParser) -> None:
     create.add_argument(
         "--best-is-one", action="store_true", help="this source codes 1 as 非常满意 (GB/T 39046 table A.8)"
     )
+    create.add_argument(
+        "--return-origin",
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="where its links may lead back to, https://www.example.gov.cn; may be repeated",
+    )
 
     people = group("person", "people who work here")
     person = add("create", create_person, "a new person; asks for the password", people)
@@ -195,6 +202,7 @@ def create_app(given: Given) -> int:
         area=area_prefix(found.area),
         algorithm=given.algorithm,
         best_is_one=given.best_is_one,
+        return_origins=given.return_origin,
         now=clock.now(),
     )
     print(f"app_id={app_id}")

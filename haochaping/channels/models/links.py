@@ -21,5 +21,6 @@ class Link(models.Model):
 
     class Meta:
         indexes = [
+            models.Index(fields=["made_by", "made_at"], name="link_by_maker"),
             models.Index(fields=["rated_by"], name="link_by_rater", condition=models.Q(rated_by__isnull=False)),
         ]
