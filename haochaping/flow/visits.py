@@ -21,16 +21,18 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 PREFIX = "HCP"  # a case number of ours; business systems' begin with their own letters
+CASE_OF_OURS = f"^{PREFIX}[0-9]{{8}}[0-9A-F]{{20}}$"  # PostgreSQL and Python read it alike
 
 
 @dataclass(frozen=True)
 class Visit:
-    """What somebody rates who has no case: a window, else an organ, else only a place; the item if they know it."""
+    """What somebody rates who has no case: a window, else a hall, an organ, or only a place; the item if they know it."""
 
     at: datetime  # when they were served, aware
     window_code: str = ""
     organ_code: str = ""
-    area: str = ""  # twelve digits; wanted only where neither window nor organ says it
+    hall_code: str = ""  # where no window is known
+    area: str = ""  # twelve digits; wanted only where neither window, hall nor organ says it
     task_code: str = ""
     clerk_no: str = ""
     name: str = ""  # what was served, in a few words (consultation, platform, box)
@@ -44,7 +46,7 @@ def open_visit(visit: Visit, *, source: str, now: datetime, is_probe: bool = Fal
     """The service event of a visit, made or, for the same `key` of the same source again, the one that is there.
 
     Its case number is the platform's own. Who answers is the window's organ, else the organ named, else nobody yet:
-    a bad rating of it waits for the arbiter. Refused 422 for a window, organ, item or place that is not known.
+    a bad rating of it waits for the arbiter. Refused 422 for a window, hall, organ, item or place that is not known.
     """
     row = _row(visit, source, now, is_probe=is_probe)
     with transaction.atomic():
@@ -65,7 +67,9 @@ def _row(visit: Visit, source: str, now: datetime, *, is_probe: bool) -> dict[st
     item = directory.item(visit.task_code, "", day) if visit.task_code else None
     if visit.task_code and item is None:
         raise _unknown("taskCode", f"事项 {visit.task_code} 未登记。")
-    hall = directory.hall_of(visit.window_code) if window else None
+    hall = directory.halls.get(window.hall if window else visit.hall_code)
+    if visit.hall_code and hall is None:
+        raise _unknown("hallCode", f"大厅 {visit.hall_code} 未登记。")
     region = directory.region(visit.area or (hall.area if hall else organ.area if organ else ""))
     if region is None:
         raise _unknown("areaCode", "请选择所在地区。")
@@ -92,7 +96,7 @@ def _row(visit: Visit, source: str, now: datetime, *, is_probe: bool) -> dict[st
         "organ_path": organ.path if organ else "",
         "area": region.code,
         "area_path": area_path,
-        "hall_code": window.hall if window else "",
+        "hall_code": window.hall if window else visit.hall_code,
         "window_code": visit.window_code,
         "clerk_no": visit.clerk_no,
         "aspect": visit.aspect,

@@ -32,6 +32,11 @@ def test_a_visit_belongs_to_the_window_where_it_was(cast):
     assert event.closes_at > NOW + timedelta(days=5)
 
 
+def test_a_visit_to_a_hall_needs_no_window(cast):
+    event = open_visit(Visit(at=NOW, hall_code="NJ", name="大厅环境"), source="comment", now=NOW)
+    assert (event.hall_code, event.area, event.organ_code) == ("NJ", "320102000000", "")
+
+
 def test_the_same_key_is_the_same_visit_and_no_key_is_always_a_new_one(cast):
     once = open_visit(Visit(at=NOW, window_code="NJ-A01", key="a"), source="d1", now=NOW)
     assert open_visit(Visit(at=NOW, window_code="NJ-A01", key="a"), source="d1", now=NOW).id == once.id
@@ -49,7 +54,9 @@ def test_a_bad_rating_of_a_visit_nobody_answers_for_waits_for_the_arbiter(cast):
     assert Order.objects.get(id=event.id).state == "arbitrating"
 
 
-@pytest.mark.parametrize("wrong", [{"window_code": "X"}, {"organ_code": "X"}, {"area": "99"}, {}, {"task_code": "X"}])
+@pytest.mark.parametrize(
+    "wrong", [{"window_code": "X"}, {"organ_code": "X"}, {"hall_code": "X"}, {"area": "99"}, {}, {"task_code": "X"}]
+)
 def test_what_is_not_known_is_refused_by_name(cast, wrong):
     with pytest.raises(Refused) as no:
         open_visit(Visit(at=NOW, **wrong), source="box", now=NOW)
