@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
-import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from haochaping.accounts import queries
 from haochaping.accounts.rules import WINDOW_MS, Actor, text_to_sign
-from haochaping.kit import crypto
+from haochaping.kit import crypto, signatures
 from haochaping.kit.errors import Refused
 
 if TYPE_CHECKING:
@@ -56,20 +54,7 @@ class BadSignature(Refused):
         return answer
 
 
-def sign(  # noqa: PLR0917
-    app_id: str, secret: str, method: str, target: str, body: bytes, now: datetime, algorithm: str = "hmac-sm3"
-) -> dict[str, str]:
-    """The five headers for a request. `target` is the raw path and query; `body` is empty where there is none."""
-    timestamp, nonce = str(int(now.timestamp() * 1000)), secrets.token_hex(16)
-    content = crypto.sm3(body).hex()
-    text = text_to_sign(method, target, timestamp, nonce, content)
-    return {
-        "X-App-Id": app_id,
-        "X-Timestamp": timestamp,
-        "X-Nonce": nonce,
-        "X-Content-SM3": content,
-        "X-Signature": _mac(algorithm, secret.encode(), text),
-    }
+sign = signatures.sign
 
 
 def check(method: str, target: str, headers: Mapping[str, str], body: bytes, now: datetime) -> SignedBy:
@@ -104,18 +89,12 @@ def _holds(app: AppInfo, text: bytes, signature: str) -> bool:
         except ValueError:
             return False
         return any(crypto.sm2_verify(bytes.fromhex(key.decode()), text, raw) for key in app.keys)
-    return any(_equal(_mac(app.algorithm, key, text), signature.lower()) for key in app.keys)
+    return any(_equal(signatures.mac(app.algorithm, key, text), signature.lower()) for key in app.keys)
 
 
 def _equal(one: str, other: str) -> bool:
     """In constant time; a header may hold what is not ASCII, which `compare_digest` takes as bytes only."""
     return hmac.compare_digest(one.encode(), other.encode())
-
-
-def _mac(algorithm: str, key: bytes, text: bytes) -> str:
-    if algorithm == "hmac-sha256":
-        return hmac.new(key, text, hashlib.sha256).hexdigest()
-    return crypto.hmac_sm3(key, text).hex()
 
 
 class Signed:
