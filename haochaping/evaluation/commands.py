@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from django.db.models import Exists, Max, OuterRef, Q
 
 from haochaping.evaluation.models import (
+    Applicant,
     Erasure,
     Evaluation,
     Evaluator,
@@ -30,6 +31,7 @@ from haochaping.outbox.commands import tell
 from haochaping.policy.queries import calendar, policy_at, rules
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
 LAPSE_BATCH = 5_000
@@ -92,6 +94,11 @@ def _erase(event_id: UUID, what: str, *, by: str, now: datetime) -> None:
         for table in tables:
             table.objects.filter(id=event_id).delete()
         Erasure.objects.get_or_create(event_id=event_id, what=what, defaults={"by": by, "at": now})
+
+
+def forget_applicants(ids: Iterable[UUID]) -> int:
+    """Delete whom the business systems named for these cases, at their wish; how many there were."""
+    return Applicant.objects.filter(id__in=list(ids)).delete()[0]
 
 
 def make_lapses(*, now: datetime) -> int:

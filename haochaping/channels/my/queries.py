@@ -92,12 +92,7 @@ def code_sent_to(browser: str, now: datetime) -> str:
 
 def mine(me: Citizen) -> QuerySet[ServiceEvent]:
     """The services of this citizen's cases, and those that they rated; newest first."""
-    is_me = Q(pk__in=[])
-    if me.person.phone is not None:
-        is_me |= Q(phone_index=me.person.phone)
-    if me.person.id is not None:
-        is_me |= Q(id_index=me.person.id)
-    found = Applicant.objects.filter(is_me).values("id").union(Evaluator.objects.filter(is_me).values("id"))
+    found = Applicant.objects.filter(_is(me)).values("id").union(Evaluator.objects.filter(_is(me)).values("id"))
     return ServiceEvent.objects.filter(id__in=found).order_by("-service_time", "-id")
 
 
@@ -283,6 +278,20 @@ def applicants_data(me: Citizen, ids_: Collection[UUID]) -> dict[UUID, dict[str,
             mobile = mobile if is_mine else blobs.mask_phone(mobile)
         shown[row.id] = {"name": name, "cert": cert, "mobile": mobile}
     return shown
+
+
+def cases_of(me: Citizen) -> set[UUID]:
+    """The cases whose applicant this citizen is."""
+    return set(Applicant.objects.filter(_is(me)).values_list("id", flat=True))
+
+
+def _is(me: Citizen) -> Q:
+    is_me = Q(pk__in=[])
+    if me.person.phone is not None:
+        is_me |= Q(phone_index=me.person.phone)
+    if me.person.id is not None:
+        is_me |= Q(id_index=me.person.id)
+    return is_me
 
 
 def still_needed(me: Citizen, now: datetime) -> set[UUID]:
