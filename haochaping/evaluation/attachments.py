@@ -65,6 +65,11 @@ def kept(event_id: UUID) -> Iterable[Attachment]:
     return Attachment.objects.filter(event_id=event_id).defer("blob").order_by("at", "id")
 
 
+def one(id_: UUID, *kinds: str) -> Attachment | None:
+    """That attachment if it is of one of these kinds. Who may see it the caller asks."""
+    return Attachment.objects.filter(id=id_, kind__in=kinds).first()
+
+
 def redraw(raw: bytes) -> bytes:
     """The picture drawn anew as JPEG: upright, on white, at most `SIDE_MOST` wide and high, nothing else in the file."""
     if not raw:

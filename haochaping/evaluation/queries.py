@@ -141,6 +141,12 @@ def services_of_cert(id_index: bytes, *, since: date) -> list[ServiceEvent]:
     return list(ServiceEvent.objects.filter(id__in=theirs, service_day__gte=since).order_by("-service_time", "id"))
 
 
+def services_of_phone(phone_index: bytes, *, since: date) -> list[ServiceEvent]:
+    """What the holder of the telephone with this blind index was served since that day, newest first."""
+    theirs = Applicant.objects.filter(phone_index=phone_index).values("id")
+    return list(ServiceEvent.objects.filter(id__in=theirs, service_day__gte=since).order_by("-service_time", "id"))
+
+
 def rated_among(ids: Iterable[UUID]) -> set[UUID]:
     """Of these, those that are rated."""
     return set(Evaluation.objects.filter(id__in=list(ids)).values_list("id", flat=True))

@@ -1,19 +1,150 @@
-"""What was entered for others, as far as somebody may see it."""
+"""Finding what somebody wants to rate by telephone, and reading what was entered for others, as far as one may."""
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.db.models import Exists, OuterRef
 
 from haochaping.accounts.queries import visible
+from haochaping.channels.desk.rules import may_enter
 from haochaping.channels.models import Entry
-from haochaping.evaluation.models import ServiceEvent
+from haochaping.channels.rules import phone_of
+from haochaping.directory.queries import snapshot
+from haochaping.evaluation import attachments
+from haochaping.evaluation import queries as evaluation
+from haochaping.evaluation.models import Evaluation, ServiceEvent, Words
+from haochaping.kit import blobs, clock
+from haochaping.kit.errors import Refused
+from haochaping.kit.masks import mask_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import date, datetime
+    from uuid import UUID
+
     from django.db.models import QuerySet
 
     from haochaping.accounts.rules import Actor
+    from haochaping.directory.queries import ItemInfo
+    from haochaping.evaluation.attachments import Attachment
+
+LOOKS_BACK = timedelta(days=60)  # services of a caller that are listed
+MOST = 20  # lines of a search
+MOBILE = re.compile(r"\+?(86)?1[3-9][0-9]{9}")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A service that a caller may mean, with no more of it than they need to recognise it."""
+
+    id: UUID
+    item: str
+    organ: str
+    service_day: date
+    standing: str  # open | rated | closed
+
+
+def is_phone(text: str) -> bool:
+    """Whether somebody typed a mobile number, and not a case number."""
+    plain = phone_of(text)
+    return plain is not None and MOBILE.fullmatch(plain) is not None
+
+
+def find(actor: Actor, *, number: str, who: str, now: datetime) -> list[Candidate]:
+    """The services of a case for who names its applicant or their telephone's last four digits; or of a caller's number.
+
+    Only where the actor may enter ratings; nothing tells a wrong name from a case that there is not. Newest first.
+    """
+    if is_phone(number):
+        since = clock.day(now - LOOKS_BACK)
+        events = evaluation.services_of_phone(blobs.blind("phone", number), since=since)
+    elif not who:
+        events = []
+    elif re.fullmatch(r"[0-9]{4}", who):
+        events = evaluation.services_of_case(number, phone_tail=who)
+    else:
+        events = evaluation.services_of_case(number, name=who)
+    events = [e for e in events if may_enter(actor, area=e.area_path, organ=e.organ_path, window=e.window_code)]
+    return candidates(events, now)
+
+
+def candidates(events: Iterable[ServiceEvent], now: datetime) -> list[Candidate]:
+    """Those that can be rated first, then newest first."""
+    wanted = list(events)
+    rated = evaluation.rated_among([event.id for event in wanted])
+
+    def standing(event: ServiceEvent) -> str:
+        return "rated" if event.id in rated else "open" if evaluation.is_open_for_rating(event, now) else "closed"
+
+    found = [Candidate(e.id, e.item_name, e.organ_name, e.service_day, standing(e)) for e in wanted]
+    found.sort(key=lambda each: each.service_day, reverse=True)
+    found.sort(key=lambda each: each.standing != "open")
+    return found[:MOST]
+
+
+def one(actor: Actor, event_id: UUID) -> ServiceEvent | None:
+    """That service event, if the actor may enter a rating of it."""
+    event = evaluation.event(event_id)
+    if event is None or not may_enter(
+        actor, area=event.area_path, organ=event.organ_path, window=event.window_code
+    ):
+        return None
+    return event
+
+
+@dataclass(frozen=True)
+class Place:
+    """A window or an organ that can be rated without a case."""
+
+    key: str  # w:CODE or o:CODE
+    name: str
+    detail: str
+    area_path: str
+
+
+def places(actor: Actor, text: str) -> list[Place]:
+    """Windows and organs that match every word, where the actor may enter ratings; windows first, at most twenty."""
+    words = text.upper().split()
+    if not words:
+        return []
+    return [p for p in _all_places(actor) if all(w in f"{p.name} {p.detail} {p.key}".upper() for w in words)][:MOST]
+
+
+def place(actor: Actor, key: str) -> Place | None:
+    """The place of that key, if the actor may enter ratings there."""
+    return next((each for each in _all_places(actor) if each.key == key), None)
+
+
+def _all_places(actor: Actor) -> Iterable[Place]:
+    known = snapshot()
+    for window in known.windows.values():
+        hall, organ = known.halls.get(window.hall), known.organs.get(window.organ)
+        area = known.area_path(hall.area) if hall else ""
+        if window.is_active and may_enter(actor, area=area, organ=organ.path if organ else "", window=window.code):
+            detail = " · ".join(part.name for part in (hall, organ) if part)
+            yield Place(f"w:{window.code}", window.name, f"{detail} · {window.code}", area)
+    for code, organ in known.organs.items():
+        area = known.area_path(organ.area)
+        if organ.is_active and may_enter(actor, area=area, organ=organ.path, window=""):
+            yield Place(f"o:{code}", organ.name, "".join(known.region_names(organ.area)), area)
+
+
+def items(text: str, organ_code: str = "") -> list[ItemInfo]:
+    """Items in force that match every word, of the organ if one is named first; at most twenty."""
+    words, known, today = text.upper().split(), snapshot(), clock.today()
+    if not words:
+        return []
+    found = {
+        item.task_code: item
+        for item in known.items.values()
+        if (item.valid_to is None or today < item.valid_to)
+        and all(word in f"{item.name} {item.task_code}".upper() for word in words)
+    }
+    return sorted(found.values(), key=lambda item: (item.organ != organ_code, item.name, item.task_code))[:MOST]
 
 
 def entries_for(actor: Actor) -> QuerySet[Entry]:
@@ -26,3 +157,59 @@ def to_check(actor: Actor) -> QuerySet[Entry]:
     """The drawn entries that wait for a second person, not one's own, oldest first."""
     waiting = entries_for(actor).filter(is_sampled=True, checked_at=None)
     return waiting.exclude(person_id=actor.id).exclude(second_id=actor.id).order_by("entered_at", "event_id")
+
+
+def entry_of(event_id: UUID) -> Entry | None:
+    return Entry.objects.filter(event_id=event_id).first()
+
+
+def own_entries(actor: Actor, since: datetime) -> QuerySet[Entry]:
+    """What this person entered since then, newest first."""
+    return Entry.objects.filter(person_id=actor.id, entered_at__gte=since).order_by("-entered_at", "event_id")
+
+
+@dataclass(frozen=True)
+class Entered:
+    """An entry beside its rating, masked."""
+
+    entry: Entry
+    item: str
+    organ: str
+    service_day: date
+    level: int
+    reasons: tuple[str, ...]
+    words: str
+
+
+def lines(entries: Iterable[Entry]) -> list[Entered]:
+    """The entries with what was entered; those whose service is not known yet are left out."""
+    rows = list(entries)
+    ids = [row.event_id for row in rows]
+    events, ratings = ServiceEvent.objects.in_bulk(ids), Evaluation.objects.in_bulk(ids)
+    words = Words.objects.in_bulk(ids)
+    return [
+        Entered(
+            row,
+            events[row.event_id].item_name,
+            events[row.event_id].organ_name,
+            events[row.event_id].service_day,
+            ratings[row.event_id].level,
+            tuple(ratings[row.event_id].indicator_names),
+            mask_text(words[row.event_id].text) if row.event_id in words else "",
+        )
+        for row in rows
+        if row.event_id in events and row.event_id in ratings
+    ]
+
+
+def scans(event_id: UUID) -> list[Attachment]:
+    """The scans that prove an entry."""
+    return [each for each in attachments.kept(event_id) if each.kind in {"paper", "letter"}]
+
+
+def scan(actor: Actor, id_: UUID) -> bytes:
+    """One scan of an entry in the actor's scopes, a JPEG; Refused 404 otherwise."""
+    kept = attachments.one(id_, "paper", "letter")
+    if kept is None or not entries_for(actor).filter(event_id=kept.event_id).exists():
+        raise Refused("not_found", 404, "没有这张扫描件。")
+    return attachments.open_(kept)

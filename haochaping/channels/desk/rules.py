@@ -1,9 +1,8 @@
-"""What is entered for others: by which way, with which proof, who may, what is checked; how a call-out goes. Pure."""
+"""What is entered for others: by which way, with which proof, who may, what is checked. Pure."""
 
 from __future__ import annotations
 
 import re
-from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -81,57 +80,3 @@ def proof_of(way: Way, typed: str, recording: str) -> str | None:
     plain = re.sub(r"\s", "", typed)
     form = re.compile(recording) if way in RECORDED else _PROOF
     return plain if len(plain) <= PROOF_MOST and form.fullmatch(plain) else None
-
-
-class CallState(StrEnum):
-    """How a call-out stands."""
-
-    WAITING = "waiting"
-    RATED = "rated"
-    REFUSED = "refused"
-    DO_NOT_CALL = "do_not_call"
-    WRONG_NUMBER = "wrong_number"
-    UNREACHED = "unreached"  # as often as the policy says
-    EXPIRED = "expired"  # its rating window is over
-    ELSEWHERE = "elsewhere"  # rated meanwhile through another channel
-    WITHDRAWN = "withdrawn"  # may not be called any more
-
-
-CALL_STATE_NAMES = {
-    CallState.WAITING: "待拨打",
-    CallState.RATED: "已评价",
-    CallState.REFUSED: "不愿评价",
-    CallState.DO_NOT_CALL: "不再拨打",
-    CallState.WRONG_NUMBER: "号码有误",
-    CallState.UNREACHED: "多次未接通",
-    CallState.EXPIRED: "评价期已过",
-    CallState.ELSEWHERE: "已从其他渠道评价",
-    CallState.WITHDRAWN: "已拒绝来电",
-}
-
-
-class CallResult(StrEnum):
-    """How one call ended."""
-
-    RATED = "rated"
-    REFUSED = "refused"
-    NO_ANSWER = "no_answer"
-    DO_NOT_CALL = "do_not_call"
-    WRONG_NUMBER = "wrong_number"
-
-
-CALL_RESULT_NAMES = {
-    CallResult.NO_ANSWER: "无人接听或不便接听",
-    CallResult.REFUSED: "不愿评价",
-    CallResult.WRONG_NUMBER: "号码有误，不是本人",
-    CallResult.DO_NOT_CALL: "要求以后不再拨打",
-}
-HELD_FOR = timedelta(minutes=15)  # how long one person keeps a call to themselves without ending it
-AGAIN_AFTER = timedelta(hours=3)  # until who did not answer is called again
-
-
-def after_call(result: CallResult, *, tries: int, most: int) -> CallState:
-    """How a call-out stands after its `tries`-th call."""
-    if result is CallResult.NO_ANSWER:
-        return CallState.UNREACHED if tries >= most else CallState.WAITING
-    return CallState(result)
