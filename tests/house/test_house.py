@@ -18,8 +18,12 @@ PACKAGE = ROOT / "haochaping"
 PYTHON = sorted(p for p in PACKAGE.rglob("*.py") if "migrations" not in p.parts)
 FOR_ALL = {  # what everybody may open without a name: the evaluator's and the public's pages, and three probes
     "haochaping.channels.pages",
+    "haochaping.channels.windows.pages",
+    "haochaping.channels.kiosk.pages",
+    "haochaping.channels.device.pages",
     "haochaping.publication.pages",
     "haochaping.project.health",
+    "haochaping.messaging.pages",  # signed by the SMS gateway's key
 }
 LOGIN = {"haochaping.console.pages.entry", "django.contrib.auth.views"}
 
