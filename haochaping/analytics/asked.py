@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 PREFIXES = {"area": ("地区", "area_path"), "organ_path": ("单位及下属", "organ_path")}
 LONGEST = timedelta(days=3 * 366)
 _NUMBERS = {"channel", "level"}
+_TRUTHS = {"real_name", "has_case"}
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def _values(name: str, text: str) -> list[Any]:
             return [date.fromisoformat(value) for value in values]
         if name in _NUMBERS:
             return [int(value) for value in values]
-        if name == "real_name":
+        if name in _TRUTHS:
             return [{"true": True, "false": False}[value] for value in values]
     except (ValueError, KeyError):
         raise refused(name, "malformed", f"筛选项 {name} 的值不正确。") from None

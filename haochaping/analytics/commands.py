@@ -48,8 +48,10 @@ def refresh_lake(*, now: datetime, everything: bool = True) -> Refreshed:
     A note becomes a `Stale` row in one transaction; a `Stale` row goes in the transaction that follows the swap of the
     manifest, so a file is rewritten at least once after the change it is about. Without `everything`, today and
     yesterday, and the orders of their month, are done at once and what is older at most once a minute (the periodic
-    job: today is fresh within 15 s).
+    job: today is fresh within 15 s). A lake with the columns of an older release is made anew.
     """
+    if lake.is_outgrown():
+        return rebuild_lake(now=now)
     notes = _hear_all(now)
     files = rows = 0
     while True:

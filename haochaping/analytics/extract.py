@@ -10,14 +10,16 @@ import pyarrow.csv
 from django.db import connection
 
 from haochaping.analytics.metrics import SCHEMAS, SERVICES
+from haochaping.flow.visits import CASE_OF_OURS
 from haochaping.kit.errors import Refused
 from haochaping.policy.queries import book
 
 if TYPE_CHECKING:
     from datetime import date
 
+_HAS_CASE = f"s.project_no !~ '{CASE_OF_OURS}' AS has_case"
 # As rated where there is a rating (it keeps a copy of where and by whom), else as served.
-_AS_RATED = """
+_AS_RATED = f"""
     coalesce(e.area_path, s.area_path) AS area_path,
     coalesce(e.organ_code, s.organ_code) AS organ_code,
     coalesce(e.organ_path, s.organ_path) AS organ_path,
@@ -26,6 +28,7 @@ _AS_RATED = """
     coalesce(e.task_code, s.task_code) AS item,
     coalesce(e.aspect, s.aspect) AS aspect,
     coalesce(e.point, s.point) AS point,
+    s.mode, {_HAS_CASE},
     e.pf AS channel, e.level, e.assurance = 'real_name' AS real_name,
     coalesce(r.excludes, false) AS excluded,
     s.is_probe OR coalesce(e.is_probe, false) AS is_probe
@@ -37,7 +40,7 @@ _LAST_RULING = """
 """
 _SERVICES = f"""
 SELECT s.service_day, s.closes_at, e.rated_day, CASE WHEN e.id IS NULL THEN l.lapse_day ELSE e.rated_day END AS counted_day,
-    {_AS_RATED}, s.mode, l.level AS lapse_level, NULL AS score, NULL AS best, 1 AS n
+    {_AS_RATED}, l.level AS lapse_level, NULL AS score, NULL AS best, 1 AS n
 FROM evaluation_serviceevent s
 LEFT JOIN evaluation_evaluation e ON e.id = s.id
 LEFT JOIN evaluation_lapse l ON l.id = s.id
@@ -48,7 +51,7 @@ WHERE s.service_day >= %s AND s.service_day < %s
 _ORDERS = f"""
 SELECT o.dispatch_day, o.answer_due, o.answered_at,
     o.area_path, o.organ_code, o.organ_path, e.hall_code AS hall, o.window_code AS "window", o.task_code AS item,
-    e.aspect, e.point, e.pf AS channel, o.level, o.real_name, coalesce(r.excludes, false) AS excluded, o.is_probe,
+    e.aspect, e.point, s.mode, {_HAS_CASE}, e.pf AS channel, o.level, o.real_name, coalesce(r.excludes, false) AS excluded, o.is_probe,
     o.state, o.answer_kind, o.verdict,
     coalesce(m.was_called, false) AS was_called,
     coalesce(m.passed_review, false) AS passed_review, coalesce(m.satisfied, 0) AS satisfied,

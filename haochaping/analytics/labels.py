@@ -17,6 +17,7 @@ _ASPECTS = {
     "delivery": "结果送达",
 }
 _POINTS = {"": "不分环节", "acceptance": "受理", "issue": "出件"}
+_MODES = {"on_site": "一次一评", "online": "一事一评", "comment": "综合点评", "inspection": "监督查评"}
 UNRATED = "未评价"
 
 
@@ -34,7 +35,9 @@ def label(dimension: str, key: Any) -> str:
         return CHANNEL_NAMES[Channel(key)]
     if dimension == "real_name":
         return "实名" if key else "非实名"
-    fixed = {"aspect": _ASPECTS, "point": _POINTS}.get(dimension)
+    if dimension == "has_case":
+        return "有办件" if key else "无办件"
+    fixed = {"aspect": _ASPECTS, "point": _POINTS, "mode": _MODES}.get(dimension)
     return fixed.get(key, key) if fixed else _listed(dimension, str(key))
 
 

@@ -22,6 +22,7 @@ import duckdb
 from django.conf import settings
 
 from haochaping.analytics.metrics import CUBE, SCHEMAS, SERVICES, Basis
+from haochaping.kit.crypto import sm3
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+SHAPE = sm3(repr([(part, schema.names, CUBE) for part, schema in SCHEMAS.items()]).encode()).hex()[:16]
 PARTS = ("services", "cubes", "orders")  # by service day, by service month, by dispatch month
 KEPT = timedelta(hours=1)  # how long a replaced file can still be read
 
@@ -73,13 +75,26 @@ def root() -> Path:
 
 
 def read() -> Manifest:
-    """The manifest in force; an empty one where there is no lake yet."""
-    try:
-        told = json.loads((root() / "manifest.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return Manifest()
+    """The manifest in force; an empty one where there is no lake yet, or one whose files lack columns of today."""
+    told = _told()
+    if told is None or told.get("shape") != SHAPE:
+        return Manifest(told["version"] if told else 0)
     files = {part: {date.fromisoformat(day): _file(f) for day, f in told["files"][part].items()} for part in PARTS}
     return Manifest(told["version"], told["made_at"], files)
+
+
+def is_outgrown() -> bool:
+    """Whether the lake was written with other columns, by an older release: it must be made anew."""
+    told = _told()
+    return told is not None and told.get("shape") != SHAPE
+
+
+def _told() -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = json.loads((root() / "manifest.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return found
 
 
 def _file(told: dict[str, Any]) -> File:
@@ -190,7 +205,8 @@ def swap(old: Manifest, changed: dict[str, dict[date, File | None]], *, now: dat
     new = Manifest(old.version + 1, now.isoformat(), {part: dict(sorted(files[part].items())) for part in PARTS})
     told = {part: {day.isoformat(): file.as_json() for day, file in new.files[part].items()} for part in PARTS}
     draft = root() / "manifest.json.new"
-    draft.write_text(json.dumps({"version": new.version, "made_at": new.made_at, "files": told}), encoding="utf-8")
+    manifest = {"version": new.version, "shape": SHAPE, "made_at": new.made_at, "files": told}
+    draft.write_text(json.dumps(manifest), encoding="utf-8")
     _sync(draft)
     for part in PARTS:
         if (root() / part).is_dir():

@@ -30,6 +30,8 @@ _place = [
     ("item", pa.string()),
     ("aspect", pa.string()),
     ("point", pa.string()),
+    ("mode", pa.string()),
+    ("has_case", pa.bool_()),  # false: made by us for a rating without a case
     ("channel", pa.int8()),  # null: not rated
     ("level", pa.int8()),  # null: not rated
     ("real_name", pa.bool_()),  # null: not rated
@@ -44,7 +46,6 @@ SERVICES = pa.schema(
         ("rated_day", pa.date32()),  # null: not rated
         ("counted_day", pa.date32()),  # of the rating, else of the lapse, else null
         *_place,
-        ("mode", pa.string()),
         ("lapse_level", pa.int8()),
         ("score", pa.int16()),  # of the level by the policy of the rating day; null: the policy has no scores
         ("best", pa.int16()),  # what that score is out of
@@ -70,10 +71,10 @@ ORDERS = pa.schema(
         ("n", pa.int32()),
     ]
 )
-# County × day × channel × point × level, and what else the metrics of `services` ask of a row.
+# County × day × channel × point × mode × level, and what else the metrics of `services` ask of a row.
 CUBE = (
-    "service_day", "closes_at", "rated_day", "counted_day", "area_path", "channel", "point", "level", "lapse_level",
-    "score", "best", "real_name", "excluded",
+    "service_day", "closes_at", "rated_day", "counted_day", "area_path", "channel", "point", "mode", "has_case", "level",
+    "lapse_level", "score", "best", "real_name", "excluded",
 )  # fmt: skip
 SCHEMAS = {"services": SERVICES, "orders": ORDERS}
 
@@ -133,13 +134,35 @@ class Metric:
     is_comparable: Part | None = None  # rows that are not spoil the sum: the value is then None
 
 
+def _is_inspection(t: Expr) -> Expr:
+    return t["mode"] == "inspection"
+
+
+def _is_rated(t: Expr) -> Expr:
+    """By a citizen: what an inspector says (监督查评) has figures of its own."""
+    return t.level.notnull() & ~_is_inspection(t)
+
+
 def _rated(t: Expr) -> Expr:
-    return t.level.notnull() & ~t.excluded
+    return _is_rated(t) & ~t.excluded
+
+
+def _inspected(t: Expr) -> Expr:
+    return t.level.notnull() & ~t.excluded & _is_inspection(t)
+
+
+def _open_to_rating(t: Expr) -> Expr:
+    """A service that a citizen might rate or not; one made for its rating is rated by construction."""
+    return t.has_case & ~_is_inspection(t)
 
 
 def _lapsed(t: Expr) -> Expr:
     """An evaluation beats a lapse in every figure."""
-    return t.level.isnull() & t.lapse_level.notnull() & ~t.excluded
+    return _open_to_rating(t) & t.level.isnull() & t.lapse_level.notnull() & ~t.excluded
+
+
+def _settled(t: Expr, now: datetime) -> Expr:
+    return _open_to_rating(t) & ~t.excluded & (t.level.notnull() | (t.closes_at <= _at(now)))
 
 
 def _called_for_rectification(t: Expr, now: datetime) -> Expr:
@@ -164,58 +187,69 @@ METRICS: dict[str, Metric] = {
     m.key: m
     for m in (
         Metric(
-            "services", "服务量", "可以评价的办件服务数", ORDER_51, _COUNT, _NEITHER, _SERVICE,
-            lambda t, _: t.service_day.notnull(),
+            "services", "服务量", "可以评价的办件服务数（不含无办件的评价和监督查评）", ORDER_51, _COUNT, _NEITHER, _SERVICE,
+            lambda t, _: _open_to_rating(t),
         ),
         Metric(
-            "ratings", "评价量", "主动评价数（不含默认评价和已排除的评价）", GB, _COUNT, _NEITHER, _RATING,
+            "ratings", "评价量", "主动评价数（不含默认评价、监督查评和已排除的评价）", GB, _COUNT, _NEITHER, _RATING,
             lambda t, _: _rated(t),
         ),
         Metric(
-            "excluded", "排除评价数", "经裁定排除、不计入各项指标的评价数", OURS, _COUNT, _NEITHER, _RATING,
-            lambda t, _: t.level.notnull() & t.excluded,
+            "excluded", "排除评价数", "经裁定排除、不计入各项指标的评价数（不含监督查评）", OURS, _COUNT, _NEITHER, _RATING,
+            lambda t, _: _is_rated(t) & t.excluded,
         ),
         Metric(
-            "active_rate", "主动评价率", "已评价的办件服务 ÷ 评价期已满或已评价的办件服务", GB, _RATIO, _UP, _SERVICE,
-            lambda t, _: _rated(t),
-            lambda t, now: ~t.excluded & (t.level.notnull() | (t.closes_at <= _at(now))),
+            "active_rate", "主动评价率",
+            "已评价的办件服务 ÷ 评价期已满或已评价的办件服务（均不含无办件的评价和监督查评）", GB, _RATIO, _UP, _SERVICE,
+            lambda t, _: _open_to_rating(t) & _rated(t),
+            _settled,
         ),
         Metric(
-            "unrated_rate", "未评率", "1 − 主动评价率，即期满未评价的办件服务 ÷ 评价期已满或已评价的办件服务", GB,
+            "unrated_rate", "未评率",
+            "1 − 主动评价率，即期满未评价的办件服务 ÷ 评价期已满或已评价的办件服务（均不含无办件的评价和监督查评）", GB,
             _RATIO, _DOWN, _SERVICE,
-            lambda t, now: ~t.excluded & t.level.isnull() & (t.closes_at <= _at(now)),
-            lambda t, now: ~t.excluded & (t.level.notnull() | (t.closes_at <= _at(now))),
+            lambda t, now: _settled(t, now) & t.level.isnull(),
+            _settled,
         ),
         Metric(
-            "good_rate", "主动好评率", "主动评价中基本满意及以上 ÷ 主动评价", GB, _RATIO, _UP, _RATING,
+            "good_rate", "主动好评率", "主动评价中基本满意及以上 ÷ 主动评价（不含监督查评）", GB, _RATIO, _UP, _RATING,
             lambda t, _: _rated(t) & (t.level >= 3),
             lambda t, _: _rated(t),
         ),
         Metric(
             "good_rate_with_default", "好评率（含默认）",
-            "（主动评价 + 默认评价）中基本满意及以上 ÷（主动评价 + 默认评价）；不用于排名", GB, _RATIO, _NEITHER, _COUNTED,
+            "（主动评价 + 默认评价）中基本满意及以上 ÷（主动评价 + 默认评价）；不含监督查评，不用于排名", GB, _RATIO, _NEITHER, _COUNTED,
             lambda t, _: (_rated(t) & (t.level >= 3)) | (_lapsed(t) & (t.lapse_level >= 3)),
             lambda t, _: _rated(t) | _lapsed(t),
         ),
         Metric(
-            "bad_rate", "差评率", "主动评价中不满意和非常不满意 ÷ 主动评价", ORDER_51, _RATIO, _DOWN, _RATING,
+            "bad_rate", "差评率", "主动评价中不满意和非常不满意 ÷ 主动评价（不含监督查评）", ORDER_51, _RATIO, _DOWN, _RATING,
             lambda t, _: _rated(t) & (t.level <= 2),
             lambda t, _: _rated(t),
         ),
         Metric(
-            "score", "平均分", "主动评价按评价日规则的分值合计 ÷ 主动评价；规则没有分值或分制不一时不计", "各地评价规则",
+            "score", "平均分", "主动评价按评价日规则的分值合计 ÷ 主动评价（不含监督查评）；规则没有分值或分制不一时不计", "各地评价规则",
             _SCORE, _UP, _RATING,
             lambda t, _: _rated(t).ifelse(t.score, 0),
             lambda t, _: _rated(t),
             lambda t, _: _rated(t).ifelse(t.best, None),
         ),
         Metric(
-            "real_name_rate", "实名率", "主动评价中实名的 ÷ 主动评价", ORDER_51, _RATIO, _NEITHER, _RATING,
+            "real_name_rate", "实名率", "主动评价中实名的 ÷ 主动评价（不含监督查评）", ORDER_51, _RATIO, _NEITHER, _RATING,
             lambda t, _: _rated(t) & t.real_name,
             lambda t, _: _rated(t),
         ),
         Metric(
-            "orders", "差评工单量", "派出的差评工单数（不含已排除的评价）", ORDER_51, _COUNT, _NEITHER, _DISPATCH,
+            "inspections", "监督查评量", "政府部门监督查评的次数，不计入评价量和各项满意度", GB, _COUNT, _NEITHER, _RATING,
+            lambda t, _: _inspected(t),
+        ),
+        Metric(
+            "inspection_good_rate", "监督查评好评率", "监督查评中基本满意及以上 ÷ 监督查评", GB, _RATIO, _NEITHER, _RATING,
+            lambda t, _: _inspected(t) & (t.level >= 3),
+            lambda t, _: _inspected(t),
+        ),
+        Metric(
+            "orders", "差评工单量", "派出的差评工单数（含监督查评的，不含已排除的评价）", ORDER_51, _COUNT, _NEITHER, _DISPATCH,
             lambda t, _: ~t.excluded,
         ),
         Metric(
@@ -286,6 +320,8 @@ DIMENSIONS: dict[str, Dimension] = {
     "aspect": Dimension("环节", lambda t, _: t.aspect),
     "channel": Dimension("渠道", lambda t, _: t.channel, in_cube=True),
     "point": Dimension("采集点", lambda t, _: t.point, in_cube=True),
+    "mode": Dimension("评价模式", lambda t, _: t["mode"], in_cube=True),
+    "has_case": Dimension("有无办件", lambda t, _: t.has_case, in_cube=True),
     "level": Dimension("满意度", lambda t, _: t.level, in_cube=True),
     "real_name": Dimension("实名", lambda t, _: t.real_name, in_cube=True),
 }

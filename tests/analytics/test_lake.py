@@ -81,6 +81,8 @@ def test_rows_become_figures(a_month: None) -> None:
         "bad_rate": (1, 2),
         "score": (0, 2),  # no policy is loaded
         "real_name_rate": (2, 2),
+        "inspections": (0, None),
+        "inspection_good_rate": (0, 0),
         "orders": (1, None),
         "reply_rate": (1, 1),
         "on_time_rate": (1, 1),
@@ -100,6 +102,31 @@ def test_a_rebuilt_lake_equals_a_refreshed_one(a_month: None) -> None:
     rebuild_lake(now=NOW)
     assert content() == refreshed
     assert len(refreshed) == 4 + 1 + 2  # days, month of orders, months of cubes
+
+
+def test_what_was_made_for_a_rating_is_known_by_its_case_number_and_an_inspection_by_its_mode(db: None) -> None:
+    ours = {"project_no": "HCP20261102" + "0A" * 10}
+    for number, level, more in ((1, 5, {}), (2, 4, ours), (3, 1, ours | {"mode": "inspection"})):
+        id_ = event(number)
+        ServiceEvent.objects.filter(id=id_).update(**more)
+        rating(id_, level)
+    not_ours = event(4)
+    ServiceEvent.objects.filter(id=not_ours).update(project_no="HCP-2026-17")
+    refresh_lake(now=NOW)
+    row = november("services", "ratings", "good_rate", "inspections", "active_rate")
+    assert [(f.numerator, f.denominator) for f in row.figures.values()] == [
+        (2, None), (2, None), (2, 2), (1, None), (1, 2),
+    ]  # fmt: skip
+
+
+def test_a_lake_with_the_columns_of_an_older_release_is_made_anew(a_month: None) -> None:
+    refresh_lake(now=NOW)
+    whole = content()
+    manifest = lake.root() / "manifest.json"
+    manifest.write_text(manifest.read_text(encoding="utf-8").replace(lake.SHAPE, "older"), encoding="utf-8")
+    assert lake.read().is_empty, "its files are not read"
+    refresh_lake(now=NOW)
+    assert content() == whole
 
 
 def test_what_changes_later_reaches_its_old_day(a_month: None) -> None:

@@ -7,6 +7,8 @@ It is noon of 20 November 2026. Services of November (closing after seven days u
     G 5th  unrated, lapsed on the 12th as 5   H 5th  unrated, no lapse
     I 18th unrated, still open                J 2nd  1, a probe
     K 30 October, rated 5 on 1 November       L 6th  lapsed as 5 on the 13th, then rated 2 on the 16th
+    M 9th  4, a comment without a case        N 10th 3, O 10th 1, P 10th 1 excluded: inspections without a case
+    Q 9th  without a case, never rated, lapsed as 5 on the 16th
 
 Scores 10/8/6/3/0. Orders dispatched in November ("r" = real-name):
 
@@ -37,6 +39,7 @@ from tests.analytics.lake_rows import day, fill, noon, order, service
 
 NOW = noon("11-20")
 NANJING, SUZHOU = {"area_path": "320102"}, {"area_path": "320508", "organ_code": "O2", "organ_path": "/P/O2/"}
+INSPECTION = {"mode": "inspection", "has_case": False}
 SERVICES = [
     service("11-02", 5, real_name=True),
     service("11-02", 4, **SUZHOU),
@@ -50,6 +53,11 @@ SERVICES = [
     service("11-02", 1, is_probe=True),
     service("10-30", 5, rated="11-01"),
     service("11-06", 2, rated="11-16", lapse=("11-13", 5)),
+    service("11-09", 4, mode="comment", has_case=False),
+    service("11-10", 3, **INSPECTION),
+    service("11-10", 1, **INSPECTION),
+    service("11-10", 1, excluded=True, **INSPECTION),
+    service("11-09", lapse=("11-16", 5), has_case=False),
 ]
 CLOSED: dict[str, Any] = {"state": "closed", "passed_review": True}
 ORDERS = [
@@ -68,15 +76,17 @@ ORDERS = [
 ]  # fmt: skip
 BY_HAND = {
     "services": (10, None),  # A B C D E F G H I L
-    "ratings": (7, None),  # A B C D E K L
+    "ratings": (8, None),  # A B C D E K L M
     "excluded": (1, None),  # F
     "active_rate": (6, 8),  # A B C D E L of these and G H; I is open, F excluded, K of October
     "unrated_rate": (2, 8),  # G H
-    "good_rate": (4, 7),  # A B C K
-    "good_rate_with_default": (5, 8),  # and the lapse G; L's rating beats its lapse
-    "bad_rate": (3, 7),  # D E L
-    "score": (40, 7),  # 10 + 8 + 6 + 3 + 0 + 10 + 3
-    "real_name_rate": (3, 7),  # A D E
+    "good_rate": (5, 8),  # A B C K M
+    "good_rate_with_default": (6, 9),  # and the lapse G; L's rating beats its lapse
+    "bad_rate": (3, 8),  # D E L
+    "score": (48, 8),  # 10 + 8 + 6 + 3 + 0 + 10 + 3 + 8
+    "real_name_rate": (3, 8),  # A D E
+    "inspections": (2, None),  # N O
+    "inspection_good_rate": (1, 2),  # N
     "orders": (8, None),  # 1 2 4 5 6 7 8 9
     "reply_rate": (6, 8),  # 1 2 5 7 8 9
     "on_time_rate": (5, 7),  # 1 5 7 8 9; 2 was late, 6 is; 4 has time
@@ -116,10 +126,10 @@ def test_single_rows_and_cubes_give_the_same() -> None:
 
 def test_a_figure_says_what_it_is_made_of() -> None:
     figure = november(["good_rate"], area="32").total["good_rate"]
-    assert figure.value == 4 / 7
-    assert figure.text == "57.14%"
+    assert figure.value == 5 / 8
+    assert figure.text == "62.50%"
     assert figure.filter == "评价日 2026-11-01 至 2026-11-30；地区 32；不含探针和已排除的评价"
-    assert "4 ÷ 7" in figure.definition
+    assert "5 ÷ 8" in figure.definition
     assert "÷ 主动评价" in figure.definition
 
 
@@ -128,25 +138,48 @@ def test_figures_are_told_apart_by_place_channel_level_and_time() -> None:
         rows = november(["ratings"], list(by), **filters).rows
         return {row.keys[by[0]]: row["ratings"].numerator for row in rows if row["ratings"].numerator}
 
-    assert ratings("city") == {"3201": 5, "3205": 2}
-    assert ratings("county") == {"320102": 5, "320508": 2}
-    assert ratings("province") == {"32": 7}
-    assert ratings("organ") == {"O1": 5, "O2": 2}
-    assert ratings("channel") == {3: 1, 4: 6}
-    assert ratings("level") == {1: 1, 2: 2, 3: 1, 4: 1, 5: 2}
-    assert ratings("real_name") == {False: 4, True: 3}
-    assert ratings("month") == {"2026-11": 7}
-    assert ratings("day") == {day("11-01"): 1, day("11-02"): 2, day("11-03"): 2, day("11-05"): 1, day("11-16"): 1}
+    assert ratings("city") == {"3201": 6, "3205": 2}
+    assert ratings("county") == {"320102": 6, "320508": 2}
+    assert ratings("province") == {"32": 8}
+    assert ratings("organ") == {"O1": 6, "O2": 2}
+    assert ratings("channel") == {3: 1, 4: 7}
+    assert ratings("level") == {1: 1, 2: 2, 3: 1, 4: 2, 5: 2}
+    assert ratings("real_name") == {False: 5, True: 3}
+    assert ratings("month") == {"2026-11": 8}
+    assert ratings("day") == {
+        day("11-01"): 1,
+        day("11-02"): 2,
+        day("11-03"): 2,
+        day("11-05"): 1,
+        day("11-09"): 1,
+        day("11-16"): 1,
+    }
     assert ratings("window", window="W1", level=[1, 2]) == {"W1": 3}
     assert ratings("hall", "item", area=["3205"]) == {"H1": 2}
-    assert ratings("aspect") == {"service": 7}
-    assert ratings("point") == {"": 7}
+    assert ratings("aspect") == {"service": 8}
+    assert ratings("point") == {"": 8}
+    assert ratings("mode") == {"comment": 1, "on_site": 7}
+    assert ratings("has_case") == {False: 1, True: 7}
+    assert ratings("mode", has_case=False) == {"comment": 1}
+
+
+def test_an_inspection_is_no_citizens_rating_and_has_figures_of_its_own() -> None:
+    keys = ["ratings", "good_rate", "score", "active_rate", "excluded", "inspections", "inspection_good_rate"]
+    row = november(keys, mode="inspection").total
+    assert [(row[key].numerator, row[key].denominator) for key in keys] == [
+        (0, None), (0, 0), (0, 0), (0, 0), (0, None), (2, None), (1, 2),
+    ]  # fmt: skip
+
+
+def test_a_rating_without_a_case_is_a_rating_but_no_service_that_might_have_gone_unrated() -> None:
+    row = november(["services", "ratings", "active_rate", "unrated_rate"], has_case=False).total
+    assert [(f.numerator, f.denominator) for f in row.figures.values()] == [(0, None), (1, None), (0, 0), (0, 0)]
 
 
 def test_metrics_of_different_days_stand_side_by_side() -> None:
     rows = november(["services", "ratings", "orders"], ["city"]).rows
     assert [(r.keys["city"], r["services"].text, r["ratings"].text, r["orders"].text) for r in rows] == [
-        ("3201", "7", "5", "7"),
+        ("3201", "7", "6", "7"),
         ("3205", "3", "2", "1"),
     ]
 

@@ -78,7 +78,8 @@ def _type(field: Any) -> str:
 
 def rated(level: int, **more: Any) -> dict[str, Any]:
     days = dict.fromkeys(("service_day", "rated_day", "counted_day"), MONTH)
-    place = {"area_path": "440300", "organ_code": "O", "organ_path": "/O/", "n": 1, "channel": 4}
+    place = {"area_path": "440300", "organ_code": "O", "organ_path": "/O/", "n": 1, "channel": 4, "mode": "on_site"}
+    place["has_case"] = True
     return {**days, **place, "level": level, "excluded": False, "is_probe": False, **more}
 
 

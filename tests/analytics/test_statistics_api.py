@@ -9,6 +9,7 @@ import pytest
 from haochaping.accounts.commands import create_app
 from haochaping.accounts.signing import sign
 from haochaping.analytics.export import statistics
+from haochaping.analytics.metrics import METRICS
 from haochaping.kit import clock
 from tests.analytics.lake_rows import fill, order, service
 
@@ -77,7 +78,7 @@ def test_by_and_filters_join_values_with_commas(ask: Callable[..., Any]) -> None
 def test_without_words_it_is_every_metric_of_this_month(ask: Callable[..., Any]) -> None:
     status, told = ask("")
     assert status == 200
-    assert (told["from"], told["to"], len(told["metrics"])) == ("2026-11-01", "2026-11-20", 18)
+    assert (told["from"], told["to"], len(told["metrics"])) == ("2026-11-01", "2026-11-20", len(METRICS))
 
 
 @pytest.mark.parametrize(
