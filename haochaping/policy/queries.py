@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from haochaping.kit.errors import Refused
 from haochaping.kit.workdays import Calendar
+from haochaping.policy import sets
 from haochaping.policy.models import CalendarDay, CalendarYear, Indicator, PolicyRule
 from haochaping.policy.rules import Norm, Policy, PolicyBook, Rule, restore
+from haochaping.policy.sets import Line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import date
+
+    from haochaping.policy.models import IndicatorSet
 
 T = TypeVar("T")
 LIFE = 2.0  # seconds
@@ -76,6 +80,57 @@ def asks_about(area: str, day: date, aspect: str, point: str = "") -> bool:
         return aspect == "service" and not point
 
 
+def own_lines(region: str) -> list[Line]:
+    """The region's own indicators of its newest version, in force or still to come, retired ones too: what a draft starts from."""
+    return sets.in_order(Line.of_norm(n) for n in _norms() if n.region == region and n.valid_to is None)
+
+
+def upper_lines(region: str, day: date, *, retired: bool = False) -> list[Line]:
+    """What the region has from the nation and the regions above it."""
+    return [Line.of_norm(n) for n in indicators(region, day, retired=retired) if n.region != region]
+
+
+def codes_of(region: str) -> set[str]:
+    """Every code the region ever used."""
+    return {norm.code for norm in _norms() if norm.region == region}
+
+
+def page_problems(version: IndicatorSet, day: date) -> list[str]:
+    """What would be wrong with a page of the region, or of one below it, if this version held on `day`."""
+    lines, above = [Line.of(line) for line in version.lines], upper_lines(version.region, day)
+    found = sets.problems(lines, above)
+    below = {n.region for n in _norms() if n.region.startswith(version.region) and n.region != version.region}
+    for region in sorted(below):
+        between = [line for line in upper_lines(region, day) if line.code not in {one.code for one in (*above, *lines)}]
+        own = [Line.of_norm(n) for n in _norms() if n.region == region and n.holds_on(day)]
+        found += [f"下级地区 {region}：{text}" for text in sets.problems(own, [*above, *lines, *between])]
+    return found
+
+
+def preview(version: IndicatorSet, day: date, aspect: str, pf: int | None) -> list[Norm]:
+    """What a page of the region would offer on `day` if this version held then."""
+    above = [norm for norm in indicators(version.region, day, aspect, pf) if norm.region != version.region]
+    own = [_norm_of(Line.of(line), version, day) for line in version.lines]
+    return [*above, *(norm for norm in own if norm.is_active and norm.fits(aspect, pf))]
+
+
+def _norm_of(line: Line, version: IndicatorSet, day: date) -> Norm:
+    return Norm(
+        line.code,
+        line.name,
+        line.level,
+        is_core=False,
+        is_active=line.is_active,
+        region=version.region,
+        valid_from=day,
+        valid_to=None,
+        set_name="",
+        dimension=line.dimension,
+        aspect=line.aspect,
+        channels=line.channels,
+    )
+
+
 def indicator_map(area: str = "") -> Mapping[str, int]:
     """Code → level of every indicator the nation or an ancestor region of `area` ever had, retired ones too."""
     return {norm.code: norm.level for norm in _norms() if area.startswith(norm.region)}
@@ -104,11 +159,12 @@ def _policy(digest: bytes) -> Policy:
 
 
 def _load_norms() -> tuple[Norm, ...]:
-    fields = ("code", "name", "level", "is_core", "is_active", "region", "valid_from", "valid_to", "set_name")
-    rows = Indicator.objects.order_by("-level", "-is_core", "region", "code").values_list(
-        *fields, "dimension", "aspect", "channels"
-    )
-    return tuple(Norm(*row[:-1], tuple(row[-1])) for row in rows)
+    fields = (
+        "code", "name", "level", "is_core", "is_active", "region", "valid_from", "valid_to", "set_name",
+        "dimension", "aspect", "channels",
+    )  # fmt: skip
+    rows = Indicator.objects.order_by("-level", "-is_core", "region", "code").values_list(*fields)
+    return tuple(Norm(*row) for row in rows)
 
 
 def _load_days() -> tuple[frozenset[int], tuple[tuple[str, date, bool], ...]]:

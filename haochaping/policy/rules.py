@@ -28,7 +28,7 @@ from haochaping.policy.pack import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import date
 
 __all__ = [
@@ -78,7 +78,7 @@ class Norm(NamedTuple):
     set_name: str
     dimension: str = "business"  # of DIMENSIONS
     aspect: str = ""  # of ASPECTS; "" = all of them
-    channels: tuple[int, ...] = ()  # pf; none = all
+    channels: Sequence[int] = ()  # pf; none = all
 
     def holds_on(self, day: date) -> bool:
         return self.valid_from <= day and (self.valid_to is None or day < self.valid_to)
