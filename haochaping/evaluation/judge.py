@@ -21,6 +21,7 @@ class Waiver(StrEnum):
     """What a supervisor may leave aside, with a reason, for a rating that was kept (docs/decisions/0006)."""
 
     LATE = "late"  # given in time by the rater's clock, but it reached us after the grace for late arrival
+    CLOCK = "clock"  # the device's clock was wrong: before the service, or ahead of ours when it arrived
     NO_REASON = "no_reason"  # a bad rating that names none: marked 未填原因, as from a device
 
 
@@ -52,7 +53,8 @@ def judge_alone(
             )
         elif not known.is_active:
             errors.append(FieldError("evalDetail", "indicator_retired", f"指标 {code}“{known.name}”已停用。"))
-    if s.assess_time > now + timedelta(milliseconds=LATE_MS):
+    is_ahead = s.assess_time > (s.arrived or now) + timedelta(milliseconds=LATE_MS)  # waiting makes no clock right
+    if is_ahead and Waiver.CLOCK not in s.waives:
         errors.append(FieldError("assessTime", "in_the_future", "assessTime 晚于当前时间，请核对设备时钟。"))
     needs_reason = not may_lack_reason(s.pf) and Waiver.NO_REASON not in s.waives
     if Level(s.level).is_bad and not s.indicators and not s.words and needs_reason:
@@ -70,7 +72,7 @@ def judge_against(
 
     The window is judged by the rater's time; what was given in time may arrive up to `grace` later (design §4).
     """
-    if s.assess_time < service_time:
+    if s.assess_time < service_time and Waiver.CLOCK not in s.waives:
         raise Refused(
             "before_service",
             422,

@@ -8,8 +8,11 @@ from uuid import UUID
 
 import msgspec
 from django.db import connection
+from django.db.models import Exists, OuterRef
 
-from haochaping.accounts.queries import sender
+from haochaping.accounts.queries import visible
+from haochaping.evaluation.batches import is_provincial
+from haochaping.evaluation.models import Evaluation, Parked, Rejected
 from haochaping.evaluation.records import ServiceRecord, Submission, content, service_content
 from haochaping.evaluation.rules import canonical
 from haochaping.kit import blobs, crypto, keys
@@ -19,8 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from django.db.models import QuerySet
+
     from haochaping.accounts.queries import AppInfo
-    from haochaping.evaluation.models import Place, Rejected
+    from haochaping.accounts.rules import Actor
+    from haochaping.evaluation.models import Place
     from haochaping.kit.errors import Refused
 
 TABLE = "evaluation_rejected"
@@ -72,7 +78,10 @@ def keep(refusals: Sequence[Refusal], *, now: datetime) -> list[UUID]:
         rows[row["id"]] = row
     if rows:
         body = msgspec.json.encode([rows[id_] for id_ in sorted(rows)]).decode()
+        back = [r.lane == "parked" and not r.is_superseded for r in refusals]
         with connection.cursor() as cursor:
+            if any(back):
+                cursor.execute(_REOPEN, [[id_ for id_, is_back in zip(found, back, strict=True) if is_back]])
             cursor.execute(_KEEP, [body])
     return found
 
@@ -86,6 +95,11 @@ ON CONFLICT (id) DO UPDATE SET
     reason = CASE kept.state WHEN 'open' THEN excluded.reason ELSE kept.reason END,
     fields = CASE kept.state WHEN 'open' THEN excluded.fields ELSE kept.fields END,
     blob = CASE kept.state WHEN 'open' THEN excluded.blob ELSE kept.blob END
+"""
+# What was taken in and waited since, and is refused now, has no other place: it is open again.
+_REOPEN = """
+UPDATE evaluation_rejected SET state = 'open', settled_at = NULL, settled_by = '', settled_because = '', became = NULL
+ WHERE id = ANY(%s) AND state = 'fixed'
 """
 
 
@@ -117,6 +131,7 @@ def _row(refusal: Refusal, now: datetime) -> dict[str, Any]:
         "received_at": arrived,
         "last_at": now,
         "tried_at": None,
+        "became": None,
         "state": SUPERSEDED if refusal.is_superseded else OPEN,
         "settled_at": now if refusal.is_superseded else None,
         "settled_by": "系统" if refusal.is_superseded else "",
@@ -153,6 +168,25 @@ def reseal_record(row: Rejected, record: Mapping[str, Any]) -> bytes:
     return blobs.seal(given | {"record": msgspec.json.encode(record).decode()}, table=TABLE, row=row.id)
 
 
-def source_place(source: str) -> tuple[str, str, str]:
-    """The place of the app of that name; nobody's where none is called so."""
-    return place_of(None, sender(source))
+def rejected_for(actor: Actor) -> QuerySet[Rejected]:
+    """What was kept of this actor's places; what has no place is a provincial supervisor's."""
+    rows = visible(Rejected.objects.all(), actor)
+    return rows | Rejected.objects.filter(area_path="", organ_path="") if is_provincial(actor) else rows
+
+
+def waiting_for(actor: Actor) -> QuerySet[Parked]:
+    """What waits for its service event, item or organ in this actor's places."""
+    rows = visible(Parked.objects.all(), actor)
+    return rows | Parked.objects.filter(area_path="", organ_path="") if is_provincial(actor) else rows
+
+
+def settled_receipt(event_id: UUID) -> Rejected | None:
+    """Of an acknowledged rating that was refused later: the newest row that says what became of it."""
+    rows = Rejected.objects.filter(event_id=event_id, kind="evaluation", is_acknowledged=True)
+    return rows.exclude(state=SUPERSEDED).order_by("-last_at").first()
+
+
+def overtaken() -> QuerySet[Rejected]:
+    """Open refusals of ratings whose service is rated meanwhile."""
+    rated = Evaluation.objects.filter(id=OuterRef("event_id"))
+    return Rejected.objects.filter(Exists(rated), state=OPEN, kind="evaluation")

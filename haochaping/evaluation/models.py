@@ -187,7 +187,9 @@ class Ruling(models.Model):
     event_id = models.UUIDField()
     n = models.SmallIntegerField()
     excludes = models.BooleanField()
-    kind = models.CharField(max_length=16)  # mistaken | untrue | malicious | objection | fraud | batch | late | no_reason
+    kind = models.CharField(
+        max_length=16
+    )  # mistaken | untrue | malicious | objection | fraud | batch | late | no_reason
     reason = models.TextField()
     by = models.CharField(max_length=64)
     at = models.DateTimeField()
@@ -264,13 +266,16 @@ class Rejected(Place):
     batch = models.CharField(max_length=24, blank=True, default="")
     event_id = models.UUIDField(null=True, db_index=True)
     reason = models.CharField(max_length=64)
-    fields = models.JSONField(default=list)  # [field, code] of each fault; what they say may quote a person, so it is sealed
+    fields = models.JSONField(
+        default=list
+    )  # [field, code] of each fault; what they say may quote a person, so it is sealed
     blob = models.BinaryField()
     times = models.IntegerField(default=1)  # how often it came
     is_acknowledged = models.BooleanField(default=False)  # its sender holds a receipt
     received_at = models.DateTimeField()
     last_at = models.DateTimeField()
     tried_at = models.DateTimeField(null=True)
+    became = models.UUIDField(null=True)  # the service event it stands under now, if it was taken in
     state = models.CharField(max_length=12, default="open")  # open | fixed | discarded | superseded
     settled_at = models.DateTimeField(null=True)
     settled_by = models.CharField(max_length=64, blank=True, default="")

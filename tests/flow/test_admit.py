@@ -10,7 +10,7 @@ from django.db import ProgrammingError, connection, transaction
 from haochaping.accounts.models import App
 from haochaping.accounts.queries import app_info
 from haochaping.directory.models import Item, Organ
-from haochaping.evaluation.models import Evaluation, Evaluator, Parked, ServiceEvent, ServiceVersion, Words
+from haochaping.evaluation.models import Evaluation, Evaluator, Parked, Rejected, ServiceEvent, ServiceVersion, Words
 from haochaping.evaluation.records import read_evaluation
 from haochaping.flow import services
 from haochaping.flow.admit import admit
@@ -131,8 +131,9 @@ class TestAService:
         list_item(code)
         assert services.resume(now=NOW + timedelta(days=1)) == 1
         assert ServiceEvent.objects.get().project_no == "B"
-        left = Parked.objects.get()
-        assert (left.waits_for, left.reason) == ("repair", "no_policy")
+        left = Rejected.objects.get()
+        assert (left.kind, left.state, left.reason, left.is_acknowledged) == ("service", "open", "no_policy", True)
+        assert not Parked.objects.exists()
 
     def test_what_waits_keeps_to_the_reach_of_the_app_that_sent_it(self, cast):
         """Nobody knew whose organ it was; now it is another city's."""
@@ -147,7 +148,7 @@ class TestAService:
         )
         forget()
         assert services.resume(now=NOW + timedelta(days=1)) == 0
-        assert (ServiceEvent.objects.count(), Parked.objects.get().reason) == (0, "organ_not_yours")
+        assert (ServiceEvent.objects.count(), Rejected.objects.get().reason) == (0, "organ_not_yours")
 
     def test_a_probe_that_had_to_wait_is_still_a_probe(self, cast):
         code = NANJING_ITEM[:-1] + "9"
@@ -227,7 +228,7 @@ class TestARating:
         App.objects.filter(app_id=cast.foreign_app_id).update(is_active=False)
         serve()
         assert not Evaluation.objects.exists()
-        assert Parked.objects.get().reason == "service_not_yours"
+        assert Rejected.objects.get().reason == "service_not_yours"
         assert rate(wire_rating())[0].status == "created", "whose service it is can still be rated"
 
     @pytest.mark.parametrize(
