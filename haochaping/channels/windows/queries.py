@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from haochaping.accounts.rules import Actor
-    from haochaping.directory.queries import HallInfo, RegionInfo, WindowInfo
+    from haochaping.directory.queries import HallInfo, WindowInfo
 
 IN_CHARGE = frozenset({Role.ADMIN, Role.CITY, Role.SUPERVISOR})
 PROBE = "99"  # the marked test region
@@ -166,37 +166,36 @@ def tree(charge: Charge, *, area: str = "", hall: str = "") -> tuple[Branch, ...
     known = directory.snapshot()
     if hall in known.halls and not area:
         area = known.area_path(known.halls[hall].area)
-    per_hall: dict[str, int] = {h.code: 0 for h in known.halls.values() if charge.has_hall(h)}
+    counts = {h.code: 0 for h in known.halls.values() if charge.has_hall(h)}
     for at in charge.places():
-        per_hall[at.window.hall] = per_hall.get(at.window.hall, 0) + 1
-    halls = {code: known.area_path(known.halls[code].area) for code in per_hall if code in known.halls}
-    return _branches(known.regions.values(), "", halls, per_hall, area, hall)
+        counts[at.window.hall] = counts.get(at.window.hall, 0) + 1
+    halls = {code: known.area_path(known.halls[code].area) for code in counts if code in known.halls}
+    names = {region.path: region.name for region in known.regions.values() if not region.merged_into}
+    return _Tree(halls, counts, names, area, hall).below("")
 
 
-def _branches(
-    regions: Iterable[RegionInfo],
-    above: str,
-    halls: dict[str, str],
-    per_hall: dict[str, int],
-    area: str,
-    hall: str,
-) -> tuple[Branch, ...]:
-    """The areas right below `above` that hold halls, then the halls that stand in `above` itself."""
-    regions = [r for r in regions if not r.merged_into]
-    paths = {path for path in halls.values() if path.startswith(above) and path != above}
-    level = {0: 2, 2: 4, 4: 6, 6: 9, 9: 12}.get(len(above), 12)
-    names = {r.path: r.name for r in regions}
-    found = []
-    for path in sorted({p[:level] for p in paths}):
-        inside = {code: p for code, p in halls.items() if p.startswith(path)}
-        is_on_way = area.startswith(path)
-        below = _branches(regions, path, inside, per_hall, area, hall) if is_on_way else ()
-        n = sum(per_hall[code] for code in inside)
-        found.append(Branch("area", path, names.get(path, path), n, path == area and not hall, below))
-    known = directory.snapshot()
-    own = sorted(code for code, path in halls.items() if path == above) if above else []
-    found += [Branch("hall", code, known.halls[code].name, per_hall[code], code == hall) for code in own]
-    return tuple(found)
+@dataclass(frozen=True)
+class _Tree:
+    halls: dict[str, str]  # code → area path
+    counts: dict[str, int]  # hall code → windows
+    names: dict[str, str]  # area path → name
+    area: str
+    hall: str
+
+    def below(self, above: str) -> tuple[Branch, ...]:
+        """The areas right below `above` that hold halls, then the halls that stand in `above` itself."""
+        level = {0: 2, 2: 4, 4: 6, 6: 9}.get(len(above), 12)
+        paths = sorted({p[:level] for p in self.halls.values() if p.startswith(above) and p != above})
+        found = [self._area(path) for path in paths]
+        own = sorted(code for code, path in self.halls.items() if path == above)
+        known = directory.snapshot().halls
+        return (*found, *(Branch("hall", c, known[c].name, self.counts[c], c == self.hall) for c in own))
+
+    def _area(self, path: str) -> Branch:
+        n = sum(self.counts[code] for code, at in self.halls.items() if at.startswith(path))
+        below = self.below(path) if self.area.startswith(path) else ()
+        is_here = path == self.area and not self.hall
+        return Branch("area", path, self.names.get(path, path), n, is_here, below)
 
 
 def history(code: str, most: int = 50) -> Sequence[Audit]:

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from django.test import Client
+
+from haochaping.channels.rules import Misses
+from haochaping.channels.windows import pages as windows
+from haochaping.channels.windows.rules import Guesses, visits
+from haochaping.evaluation.models import ServiceEvent
+from haochaping.flow.services import admit_services
+from haochaping.kit import clock
+from haochaping.project import assets
+from tests.cast import NOW, Cast, forget, settle, wire_service
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pytest_django.fixtures import SettingsWrapper
+
+
+@pytest.fixture(scope="session", autouse=True)
+def published() -> None:
+    """Pages name the hashed files, so these must be there."""
+    assets.build()
+
+
+@pytest.fixture(autouse=True)
+def at_ten_oclock(monkeypatch: pytest.MonkeyPatch, settings: SettingsWrapper) -> Iterator[None]:
+    from haochaping.channels.kiosk import pages as kiosk
+
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    monkeypatch.setattr(windows, "guesses", Guesses())
+    monkeypatch.setattr(windows, "visit_limit", visits())
+    monkeypatch.setattr(kiosk, "misses", Misses(size=20))
+    with clock.held_at(NOW):
+        yield
+    forget()
+
+
+@pytest.fixture
+def cast(db: None) -> Cast:
+    return settle()
+
+
+@pytest.fixture
+def served(cast: Cast) -> Callable[..., ServiceEvent]:
+    """`served(project_no, number, **wire)`: a service event of Nanjing."""
+
+    def make(project_no: str = "NJ2026060001", number: int = 1, **more: object) -> ServiceEvent:
+        (outcome,) = admit_services([wire_service(project_no, number, **more)], source="test", now=NOW)
+        return ServiceEvent.objects.get(id=outcome.id)
+
+    return make
+
+
+@pytest.fixture
+def phone() -> Client:
+    return Client()
+
+
+@pytest.fixture
+def as_(cast: Cast) -> Callable[[str], Client]:
+    """A browser in which that person is logged in."""
+    from haochaping.accounts.models import Person
+
+    def enter(username: str) -> Client:
+        client = Client()
+        client.force_login(Person.objects.get(username=username), backend="django.contrib.auth.backends.ModelBackend")
+        return client
+
+    return enter
