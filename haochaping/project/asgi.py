@@ -1,4 +1,4 @@
-"""The one port: the door for machines first, Django for everything else."""
+"""The one port: the devices' lane and the door for machines first, Django for everything else."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ django.setup()
 
 from django.core.handlers.asgi import ASGIHandler  # noqa: E402
 
+from haochaping.channels.device.lane import DeviceLane  # noqa: E402
 from haochaping.channels.door import Door  # noqa: E402
 from haochaping.kit import crypto  # noqa: E402
 
 crypto.self_test()
-application = Door(ASGIHandler())
+application = DeviceLane(Door(ASGIHandler()))

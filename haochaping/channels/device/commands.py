@@ -258,19 +258,26 @@ class _Batch:
                 if event.service_time - rules.CLOSE_TO_SERVICE <= at < event.service_time:
                     at = event.service_time
         else:
-            visit = Visit(at=at, window_code=self.device.window, name=VISIT_NAME, key=str(tap.uuid))
+            visit = Visit(at=at, window_code=self._window(tap), name=VISIT_NAME, key=str(tap.uuid))
             event = open_visit(visit, source=self.source, now=self.now, is_probe=self.device.is_probe)
             project_no, number = event.project_no, event.service_number
         return Submission(
             project_no, number, tap.level, Channel.TABLET, at, self.source, tap.tags, device_id=self.device.id
         )
 
+    def _window(self, tap: Tap) -> str:
+        """Where it was tapped: a tablet that moved since is enrolled anew, and still hands in what it held."""
+        if tap.device in {"", self.device.id}:
+            return self.device.window
+        found = Device.objects.filter(id=tap.device, hall=self.device.hall).values_list("window", flat=True).first()
+        return found or self.device.window
+
     def _silence(self, tap: Tap, events: dict[UUID, ServiceEvent]) -> Silence:
         id_ = ids.event_id(tap.project_no, tap.service_number) if tap.project_no else None
         return Silence(
             uuid=tap.uuid,
             device=self.device.id,
-            window=self.device.window,
+            window=self._window(tap),
             event_id=id_ if id_ in events else None,
             at=tap.at,
             received_at=self.now,

@@ -99,6 +99,7 @@ class Tap:
     tags: tuple[str, ...] = ()
     project_no: str = ""  # "" with a level: a visit without a case
     service_number: int = 1
+    device: str = ""  # that it was tapped at, where the tablet has been enrolled anew since
 
 
 def true_time(tapped_ms: int, sent_ms: int, now: datetime) -> datetime:
@@ -139,7 +140,9 @@ def read_tap(record: Any, sent_ms: int, now: datetime) -> Tap:
     if not isinstance(tags, list) or len(tags) > 40 or not all(isinstance(t, str) and len(t) <= 8 for t in tags):
         raise _wrong("tags", "tags 应为指标编码的数组。")
     project_no, number = _case(record)
-    return Tap(uuid, at, level, tuple(dict.fromkeys(tags)), project_no, number)
+    device = record.get("device")
+    made_at = device[:12] if isinstance(device, str) else ""
+    return Tap(uuid, at, level, tuple(dict.fromkeys(tags)), project_no, number, made_at)
 
 
 def _case(record: Mapping[str, Any]) -> tuple[str, int]:
