@@ -5,12 +5,14 @@ from __future__ import annotations
 from django.urls import include, path
 
 from haochaping.channels import pages
+from haochaping.channels.comments import pages as comments
 from haochaping.channels.kiosk import pages as kiosk
 from haochaping.channels.windows import pages as windows
 
 urlpatterns = [
     path("", pages.front, name="front"),
     path("e/<str:token>", pages.rate, name="rate"),
+    path("comment", comments.comment, name="comment"),
     path("device/", include("haochaping.channels.device.urls")),
     path("r/", pages.find_progress, name="find_progress"),
     path("r/<str:receipt>", pages.progress, name="progress"),

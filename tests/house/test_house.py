@@ -18,6 +18,8 @@ PACKAGE = ROOT / "haochaping"
 PYTHON = sorted(p for p in PACKAGE.rglob("*.py") if "migrations" not in p.parts)
 FOR_ALL = {  # what everybody may open without a name: the evaluator's and the public's pages, and three probes
     "haochaping.channels.pages",
+    "haochaping.channels.comments.pages",
+    "haochaping.channels.questionnaires.pages",
     "haochaping.channels.windows.pages",
     "haochaping.channels.kiosk.pages",
     "haochaping.channels.device.pages",
