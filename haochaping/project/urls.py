@@ -12,6 +12,7 @@ urlpatterns = [
     path("readyz", health.ready),
     path("metrics", health.metrics),
     path("api/v1/", api.urls),
+    path("sms/", include("haochaping.messaging.urls")),
     path("console/", include("haochaping.console.urls")),
     path("public/", include("haochaping.publication.urls")),
     path("", include("haochaping.channels.urls")),

@@ -31,20 +31,36 @@ def run() -> None:
 
 async def _work(app: App) -> None:
     async with app.open_async():
-        running = asyncio.ensure_future(
-            app.run_worker_async(
-                concurrency=2, install_signal_handlers=False, delete_jobs="successful", shutdown_graceful_timeout=8
-            )
-        )
+        # Messages have places of their own beside those for everything: who waits for a code does not wait for the lake.
+        working = [asyncio.ensure_future(_worker(app, queues)) for queues in (None, ["sms"])]
+
+        def stop() -> None:
+            for worker in working:
+                worker.cancel()
+
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, running.cancel)
+            asyncio.get_running_loop().add_signal_handler(number, stop)
         sweeping = asyncio.ensure_future(_sweep(app))
         try:
-            await running
-        except asyncio.CancelledError:
-            log.info("worker stopped")
+            await asyncio.wait(working, return_when=asyncio.FIRST_COMPLETED)
         finally:
             sweeping.cancel()
+            stop()
+            ended = await asyncio.gather(*working, return_exceptions=True)
+        for end in ended:
+            if isinstance(end, Exception):
+                raise end
+        log.info("worker stopped")
+
+
+async def _worker(app: App, queues: list[str] | None) -> None:
+    await app.run_worker_async(
+        queues=queues,
+        concurrency=2,
+        install_signal_handlers=False,
+        delete_jobs="successful",
+        shutdown_graceful_timeout=8,
+    )
 
 
 async def _sweep(app: App) -> None:

@@ -1,0 +1,106 @@
+"""Whom one may write to and call, how the messages and the gateway stand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from django.db.models import Count, Min
+
+from haochaping.kit import blobs, config, crypto
+from haochaping.messaging import gateway
+from haochaping.messaging.models import Gateway, Message, Stop
+from haochaping.messaging.rules import OPEN_STATES, Kind, State
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from django.db.models import QuerySet
+
+
+def may_text(mobile: str) -> bool:
+    """Whether this number has not said 退订. Codes that its owner asks for may always be sent."""
+    return not _has_stopped(mobile, "text")
+
+
+def may_call(mobile: str) -> bool:
+    """Whether this number may be called to ask how satisfied it was."""
+    return not _has_stopped(mobile, "call")
+
+
+def _has_stopped(mobile: str, way: str) -> bool:
+    return Stop.objects.filter(phone_index=blobs.blind("phone", mobile), way=way).exists()
+
+
+def is_available() -> bool:
+    """Whether there is a gateway to send by; without one messages wait."""
+    try:
+        return gateway.access() is not None
+    except config.Misconfigured:
+        return False
+
+
+def asked_since(mobile: str, since: datetime) -> int:
+    """How many invitations and reminders this number got, or is about to get, from then on."""
+    asking = Message.objects.filter(phone_index=blobs.blind("phone", mobile), created_at__gte=since)
+    return asking.filter(kind__in=[Kind.INVITATION, Kind.REMINDER]).exclude(state=State.SUPPRESSED).count()
+
+
+def masked(row: Message) -> str:
+    """The last four digits of the number, no more; "" once it was forgotten."""
+    if not row.blob:
+        return ""
+    try:
+        return "****" + blobs.unseal(bytes(row.blob), table="messaging_message", row=row.id)["mobile"][-4:]
+    except crypto.Tampered:
+        return ""
+
+
+@dataclass(frozen=True)
+class Health:
+    """The gateway at a glance; nothing in it names a person. `wrong` is what is missing in the configuration."""
+
+    is_configured: bool
+    wrong: str
+    circuit: str  # closed | open
+    open_until: datetime | None
+    answered_at: datetime | None
+    fault: str
+    fault_at: datetime | None
+    waiting: int
+    oldest_waiting: datetime | None
+    stops: dict[str, int]
+
+
+def health(now: datetime) -> Health:
+    wrong = ""
+    try:
+        way = gateway.access()
+    except config.Misconfigured as error:
+        way, wrong = None, str(error)
+    row = Gateway.objects.first() or Gateway()
+    is_open = row.open_until is not None and row.open_until > now
+    waiting = Message.objects.filter(state__in=OPEN_STATES, next_at__lte=now)
+    stops = dict(Stop.objects.values_list("way").annotate(n=Count("*")))
+    return Health(
+        is_configured=way is not None,
+        wrong=wrong,
+        circuit="open" if is_open else "closed",
+        open_until=row.open_until if is_open else None,
+        answered_at=row.answered_at,
+        fault=row.fault,
+        fault_at=row.fault_at,
+        waiting=waiting.count(),
+        oldest_waiting=waiting.aggregate(at=Min("created_at"))["at"],
+        stops={"text": stops.get("text", 0), "call": stops.get("call", 0)},
+    )
+
+
+def counts(rows: QuerySet[Message], now: datetime, days: int = 7) -> dict[str, dict[str, int]]:
+    """Kind → state → how many of the last days; every kind and state is there."""
+    found: dict[str, dict[str, int]] = {str(kind): {str(state): 0 for state in State} for kind in Kind}
+    recent = rows.filter(created_at__gte=now - timedelta(days=days))
+    for kind, state, n in recent.order_by().values_list("kind", "state").annotate(n=Count("id")):
+        found[kind][state] = n
+    return found
