@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from haochaping.channels import pages
+from haochaping.channels import embed, pages
 from haochaping.channels.comments import pages as comments
 from haochaping.channels.kiosk import pages as kiosk
+from haochaping.channels.questionnaires import pages as questionnaires
 from haochaping.channels.windows import pages as windows
 
 urlpatterns = [
+    path("", include("haochaping.channels.my.urls")),
+    path("embed.js", embed.script, name="embed"),
     path("", pages.front, name="front"),
     path("e/<str:token>", pages.rate, name="rate"),
     path("comment", comments.comment, name="comment"),
+    path("q/<str:code>", questionnaires.answer, name="questionnaire"),
     path("device/", include("haochaping.channels.device.urls")),
     path("r/", pages.find_progress, name="find_progress"),
     path("r/<str:receipt>", pages.progress, name="progress"),

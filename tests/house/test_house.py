@@ -18,6 +18,9 @@ PACKAGE = ROOT / "haochaping"
 PYTHON = sorted(p for p in PACKAGE.rglob("*.py") if "migrations" not in p.parts)
 FOR_ALL = {  # what everybody may open without a name: the evaluator's and the public's pages, and three probes
     "haochaping.channels.pages",
+    "haochaping.channels.embed",
+    "haochaping.channels.my.entry",  # the door of /my; behind it `my.access.for_citizens`
+    "haochaping.channels.my.pages",
     "haochaping.channels.comments.pages",
     "haochaping.channels.questionnaires.pages",
     "haochaping.channels.windows.pages",
