@@ -5,6 +5,10 @@ from typing import TYPE_CHECKING
 import pytest
 from django.test import Client
 
+from haochaping.channels.device.access import COOKIE
+from haochaping.channels.device.commands import enrol, issue_code
+from haochaping.channels.device.rules import Kind
+from haochaping.channels.kiosk import pages as terminal
 from haochaping.channels.rules import Misses
 from haochaping.channels.windows import pages as windows
 from haochaping.channels.windows.rules import Guesses, visits
@@ -19,6 +23,9 @@ if TYPE_CHECKING:
 
     from pytest_django.fixtures import SettingsWrapper
 
+    from haochaping.accounts.rules import Actor
+    from haochaping.directory.models import Device
+
 
 @pytest.fixture(scope="session", autouse=True)
 def published() -> None:
@@ -28,12 +35,10 @@ def published() -> None:
 
 @pytest.fixture(autouse=True)
 def at_ten_oclock(monkeypatch: pytest.MonkeyPatch, settings: SettingsWrapper) -> Iterator[None]:
-    from haochaping.channels.kiosk import pages as kiosk
-
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     monkeypatch.setattr(windows, "guesses", Guesses())
     monkeypatch.setattr(windows, "visit_limit", visits())
-    monkeypatch.setattr(kiosk, "misses", Misses(size=20))
+    monkeypatch.setattr(terminal, "misses", Misses(size=20))
     with clock.held_at(NOW):
         yield
     forget()
@@ -71,3 +76,24 @@ def as_(cast: Cast) -> Callable[[str], Client]:
         return client
 
     return enter
+
+
+def enrolled(client: Client, actor: Actor, *, kind: Kind = Kind.KIOSK, **place: str) -> Device:
+    """Make this browser an enrolled device of Nanjing's hall."""
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    now = clock.now()
+    _, code = issue_code(kind, actor=actor, now=now, **(place or {"hall": "NJ"}))
+    point = ec.generate_private_key(ec.SECP256R1()).public_key()
+    device, token = enrol(code, point.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint), now=now)
+    client.cookies[COOKIE] = token
+    return device
+
+
+@pytest.fixture
+def kiosk(cast: Cast) -> Client:
+    """A browser that is an enrolled terminal."""
+    client = Client()
+    enrolled(client, cast.supervisor)
+    return client
