@@ -26,6 +26,7 @@ MAY_OPEN = {
     "overview": EVERYONE - {R.ADMIN, R.AUDITOR, R.OPERATOR, R.REVIEWER},
     "directory": EVERYONE - {R.AUDITOR, R.OBSERVER},
     "policy": EVERYONE,
+    "indicators": EVERYONE,
     "exchange": frozenset({R.ADMIN, R.SUPERVISOR}),
     "audit": frozenset({R.AUDITOR}),
     "password": EVERYONE,
@@ -46,6 +47,7 @@ NAVIGATION = (
     Entry("overview", "综合概览", "分析"),
     Entry("directory", "事项与窗口", "基础信息"),
     Entry("policy", "评价规则", "基础信息"),
+    Entry("indicators", "指标管理", "基础信息"),
     Entry("exchange", "数据接口", "系统管理"),
     Entry("audit", "审计日志", "系统管理"),
 )

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from django.urls import path
 
-from haochaping.console.pages import entry, figures, master, orders, system, workbench
+from haochaping.console.pages import (
+    entry,
+    figures,
+    indicator_preview,
+    indicator_sets,
+    indicators,
+    master,
+    orders,
+    system,
+    workbench,
+)
 
 app_name = "console"
 urlpatterns = [
@@ -24,6 +34,15 @@ urlpatterns = [
     path("overview/trend", figures.trend, name="overview_trend"),
     path("directory/", master.directory, name="directory"),
     path("policy/", master.policy, name="policy"),
+    path("indicators/", indicators.indicators, name="indicators"),
+    path("indicators/export", indicators.export, name="indicators_export"),
+    path("indicators/draft", indicator_sets.draft, name="indicators_draft"),
+    path("indicators/<int:pk>/", indicator_sets.version, name="indicator_set"),
+    path("indicators/<int:pk>/import", indicator_sets.import_sheet, name="indicator_import"),
+    path("indicators/<int:pk>/line/<str:code>", indicator_sets.line, name="indicator_line"),
+    path("indicators/<int:pk>/preview", indicator_preview.preview, name="indicator_preview"),
+    path("indicators/<int:pk>/page", indicator_preview.page, name="indicator_page"),
+    path("indicators/<int:pk>/<str:act>", indicator_sets.act, name="indicator_act"),
     path("exchange/", system.exchange, name="exchange"),
     path("audit/", system.audit, name="audit"),
 ]

@@ -202,6 +202,9 @@ class Warnings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     escalation: tuple[Escalation, ...]
 
 
+_BY_STATUS = {2: "acceptance", 3: "issue"}  # proStatus of domain §3.3
+
+
 class Invitation(Sourced, frozen=True, kw_only=True):
     """短信邀评: after which points somebody is asked, how soon, and how often at most. Hours are those of the clock in China.
 
@@ -218,6 +221,10 @@ class Invitation(Sourced, frozen=True, kw_only=True):
     daily_most: int  # to one number, over all services
     signature: str  # who speaks, without its brackets 【】
     stop_word: str
+
+    def asks_after(self, point: str, pro_status: int) -> bool:
+        """Whether somebody who was served there is asked; without a point, 2 已受理 is acceptance and 3 已办结 issue."""
+        return self.enabled and (point or _BY_STATUS.get(pro_status, "")) in self.after
 
 
 class Quota(Sourced, frozen=True, kw_only=True):

@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from haochaping.kit.errors import Refused
 from haochaping.kit.workdays import Calendar
 from haochaping.policy import sets
-from haochaping.policy.models import CalendarDay, CalendarYear, Indicator, PolicyRule
+from haochaping.policy.models import CalendarDay, CalendarYear, Indicator, IndicatorSet, PolicyRule
 from haochaping.policy.rules import Norm, Policy, PolicyBook, Rule, restore
 from haochaping.policy.sets import Line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import date
-
-    from haochaping.policy.models import IndicatorSet
 
 T = TypeVar("T")
 LIFE = 2.0  # seconds
@@ -78,6 +76,25 @@ def asks_about(area: str, day: date, aspect: str, point: str = "") -> bool:
         return policy_at(area, day).coverage.asks_about(aspect, point)
     except Refused:
         return aspect == "service" and not point
+
+
+def indicator_sets(region: str) -> list[IndicatorSet]:
+    """Every version of the region's own indicators, newest first."""
+    return list(IndicatorSet.objects.filter(region=region).order_by("-number"))
+
+
+def indicator_set(pk: int) -> IndicatorSet | None:
+    return IndicatorSet.objects.filter(pk=pk).first()
+
+
+def set_in_force(region: str, day: date) -> IndicatorSet | None:
+    approved = IndicatorSet.objects.filter(region=region, state="approved", valid_from__lte=day)
+    return approved.order_by("-valid_from").first()
+
+
+def regions_with_sets() -> set[str]:
+    """Where there are indicators of one's own, or a version that might become some."""
+    return {norm.region for norm in _norms()} | set(IndicatorSet.objects.values_list("region", flat=True).distinct())
 
 
 def own_lines(region: str) -> list[Line]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from haochaping.kit.errors import FieldError, Refused
+from haochaping.messaging.rules import STOP_WORDS
 from haochaping.policy.pack import (
     APPEAL_KINDS,
     ASPECTS,
@@ -61,7 +62,6 @@ LONGEST = 1000  # a longer limit is a slip of the pen
 LINK_DAYS = range(7, 31)  # security.md T2
 _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 _SIGNATURE = re.compile(r"[^\s【】]{2,16}")
-_STOP_WORD = re.compile(r"[A-Za-z]{1,4}|[\u4e00-\u9fff]{2,4}")
 
 
 class Norm(NamedTuple):
@@ -265,7 +265,7 @@ def _asking(p: Policy) -> list[tuple[bool, str, str]]:
         (ask.link_days in LINK_DAYS, "invitation.link_days", f"应为 {LINK_DAYS[0]} 至 {LINK_DAYS[-1]} 天"),
         (1 <= ask.daily_most <= 20, "invitation.daily_most", "应为 1 至 20 条"),
         (bool(_SIGNATURE.fullmatch(ask.signature)), "invitation.signature", "应为 2 至 16 个字，不带括号和空格"),
-        (bool(_STOP_WORD.fullmatch(ask.stop_word)), "invitation.stop_word", "应为 1 至 4 个字母或 2 至 4 个汉字"),
+        (ask.stop_word in STOP_WORDS, "invitation.stop_word", f"应为 {'、'.join(STOP_WORDS)} 之一，平台才认得"),
         (0.0 <= call.share <= 1.0, "callout.share", "应在 0 与 1 之间"),
         (call.quota.n >= 1, "callout.quota.n", "至少 1 次"),
         (call.tries >= 1, "callout.tries", "至少 1 次"),

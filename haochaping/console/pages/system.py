@@ -30,6 +30,13 @@ ACTIONS = {
     "change_password": "修改密码",
     "reveal_identity": "查看评价人身份",
     "export": "导出",
+    "indicators_draft": "起草指标集",
+    "indicators_edit": "修改指标集",
+    "indicators_submit": "提交指标集",
+    "indicators_take_back": "撤回指标集",
+    "indicators_drop": "作废指标集",
+    "indicators_approved": "批准指标集",
+    "indicators_refused": "退回指标集",
 }
 CIRCUIT = {
     "closed": {"kind": "good", "words": "正常"},

@@ -5,107 +5,140 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='CalendarYear',
+            name="CalendarYear",
             fields=[
-                ('year', models.PositiveSmallIntegerField(primary_key=True, serialize=False, verbose_name='年份')),
-                ('source', models.CharField(max_length=200, verbose_name='依据')),
-                ('loaded_at', models.DateTimeField(verbose_name='装载时间')),
+                ("year", models.PositiveSmallIntegerField(primary_key=True, serialize=False, verbose_name="年份")),
+                ("source", models.CharField(max_length=200, verbose_name="依据")),
+                ("loaded_at", models.DateTimeField(verbose_name="装载时间")),
             ],
             options={
-                'verbose_name': '工作日历年度',
-                'verbose_name_plural': '工作日历年度',
+                "verbose_name": "工作日历年度",
+                "verbose_name_plural": "工作日历年度",
             },
         ),
         migrations.CreateModel(
-            name='CalendarDay',
+            name="CalendarDay",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('day', models.DateField(verbose_name='日期')),
-                ('is_workday', models.BooleanField(verbose_name='上班')),
-                ('name', models.CharField(blank=True, max_length=40, verbose_name='名称')),
-                ('region', models.CharField(blank=True, max_length=12, verbose_name='地区')),
-                ('source', models.CharField(max_length=200, verbose_name='依据')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("day", models.DateField(verbose_name="日期")),
+                ("is_workday", models.BooleanField(verbose_name="上班")),
+                ("name", models.CharField(blank=True, max_length=40, verbose_name="名称")),
+                ("region", models.CharField(blank=True, max_length=12, verbose_name="地区")),
+                ("source", models.CharField(max_length=200, verbose_name="依据")),
             ],
             options={
-                'verbose_name': '工作日历',
-                'verbose_name_plural': '工作日历',
-                'constraints': [models.UniqueConstraint(fields=('region', 'day'), name='policy_calendar_region_day')],
+                "verbose_name": "工作日历",
+                "verbose_name_plural": "工作日历",
+                "constraints": [models.UniqueConstraint(fields=("region", "day"), name="policy_calendar_region_day")],
             },
         ),
         migrations.CreateModel(
-            name='Indicator',
+            name="Indicator",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=20, verbose_name='指标编码')),
-                ('name', models.CharField(max_length=80, verbose_name='指标名称')),
-                ('level', models.PositiveSmallIntegerField(verbose_name='所属等级')),
-                ('is_core', models.BooleanField(verbose_name='核心指标')),
-                ('is_active', models.BooleanField(verbose_name='在用')),
-                ('region', models.CharField(blank=True, max_length=12, verbose_name='地区')),
-                ('valid_from', models.DateField(verbose_name='生效日期')),
-                ('valid_to', models.DateField(null=True, verbose_name='失效日期')),
-                ('set_name', models.CharField(max_length=40, verbose_name='指标集')),
-                ('dimension', models.CharField(default='business', max_length=10, verbose_name='维度')),
-                ('aspect', models.CharField(blank=True, default='', max_length=10, verbose_name='环节')),
-                ('channels', django.contrib.postgres.fields.ArrayField(base_field=models.PositiveSmallIntegerField(), blank=True, default=list, size=None, verbose_name='渠道')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("code", models.CharField(max_length=20, verbose_name="指标编码")),
+                ("name", models.CharField(max_length=80, verbose_name="指标名称")),
+                ("level", models.PositiveSmallIntegerField(verbose_name="所属等级")),
+                ("is_core", models.BooleanField(verbose_name="核心指标")),
+                ("is_active", models.BooleanField(verbose_name="在用")),
+                ("region", models.CharField(blank=True, max_length=12, verbose_name="地区")),
+                ("valid_from", models.DateField(verbose_name="生效日期")),
+                ("valid_to", models.DateField(null=True, verbose_name="失效日期")),
+                ("set_name", models.CharField(max_length=40, verbose_name="指标集")),
+                ("dimension", models.CharField(default="business", max_length=10, verbose_name="维度")),
+                ("aspect", models.CharField(blank=True, default="", max_length=10, verbose_name="环节")),
+                (
+                    "channels",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.PositiveSmallIntegerField(),
+                        blank=True,
+                        default=list,
+                        size=None,
+                        verbose_name="渠道",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '评价指标',
-                'verbose_name_plural': '评价指标',
-                'constraints': [models.UniqueConstraint(fields=('region', 'code', 'valid_from'), name='policy_indicator_code_from'), models.CheckConstraint(condition=models.Q(('level__range', (1, 5))), name='policy_indicator_level')],
+                "verbose_name": "评价指标",
+                "verbose_name_plural": "评价指标",
+                "constraints": [
+                    models.UniqueConstraint(fields=("region", "code", "valid_from"), name="policy_indicator_code_from"),
+                    models.CheckConstraint(condition=models.Q(("level__range", (1, 5))), name="policy_indicator_level"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='IndicatorSet',
+            name="IndicatorSet",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('region', models.CharField(max_length=12, verbose_name='地区')),
-                ('number', models.PositiveSmallIntegerField(verbose_name='版本')),
-                ('state', models.CharField(default='draft', max_length=10, verbose_name='状态')),
-                ('valid_from', models.DateField(null=True, verbose_name='生效日期')),
-                ('note', models.CharField(blank=True, default='', max_length=200, verbose_name='修订说明')),
-                ('lines', models.JSONField(default=list, verbose_name='指标')),
-                ('base', models.JSONField(default=list, verbose_name='修订前')),
-                ('authors', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=64), default=list, size=None)),
-                ('made_by', models.CharField(max_length=80, verbose_name='起草人')),
-                ('made_at', models.DateTimeField(verbose_name='起草时间')),
-                ('submitted_by', models.CharField(blank=True, default='', max_length=80, verbose_name='提交人')),
-                ('submitted_at', models.DateTimeField(null=True, verbose_name='提交时间')),
-                ('decided_by', models.CharField(blank=True, default='', max_length=80, verbose_name='审批人')),
-                ('decided_at', models.DateTimeField(null=True, verbose_name='审批时间')),
-                ('reason', models.CharField(blank=True, default='', max_length=200, verbose_name='审批意见')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("region", models.CharField(max_length=12, verbose_name="地区")),
+                ("number", models.PositiveSmallIntegerField(verbose_name="版本")),
+                ("state", models.CharField(default="draft", max_length=10, verbose_name="状态")),
+                ("valid_from", models.DateField(null=True, verbose_name="生效日期")),
+                ("note", models.CharField(blank=True, default="", max_length=200, verbose_name="修订说明")),
+                ("lines", models.JSONField(default=list, verbose_name="指标")),
+                ("base", models.JSONField(default=list, verbose_name="修订前")),
+                (
+                    "authors",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=64), default=list, size=None
+                    ),
+                ),
+                ("made_by", models.CharField(max_length=80, verbose_name="起草人")),
+                ("made_at", models.DateTimeField(verbose_name="起草时间")),
+                ("submitted_by", models.CharField(blank=True, default="", max_length=80, verbose_name="提交人")),
+                ("submitted_at", models.DateTimeField(null=True, verbose_name="提交时间")),
+                ("decided_by", models.CharField(blank=True, default="", max_length=80, verbose_name="审批人")),
+                ("decided_at", models.DateTimeField(null=True, verbose_name="审批时间")),
+                ("reason", models.CharField(blank=True, default="", max_length=200, verbose_name="审批意见")),
             ],
             options={
-                'verbose_name': '指标集',
-                'verbose_name_plural': '指标集',
-                'constraints': [models.UniqueConstraint(fields=('region', 'number'), name='policy_set_region_number'), models.UniqueConstraint(condition=models.Q(('state__in', ['draft', 'submitted'])), fields=('region',), name='policy_set_one_open')],
+                "verbose_name": "指标集",
+                "verbose_name_plural": "指标集",
+                "constraints": [
+                    models.UniqueConstraint(fields=("region", "number"), name="policy_set_region_number"),
+                    models.UniqueConstraint(
+                        condition=models.Q(("state__in", ["draft", "submitted"])),
+                        fields=("region",),
+                        name="policy_set_one_open",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='PolicyRule',
+            name="PolicyRule",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('region', models.CharField(blank=True, max_length=12, verbose_name='地区')),
-                ('pack', models.CharField(max_length=40, verbose_name='规则包')),
-                ('valid_from', models.DateField(verbose_name='生效日期')),
-                ('valid_to', models.DateField(null=True, verbose_name='失效日期')),
-                ('body', models.JSONField(verbose_name='内容')),
-                ('digest', models.BinaryField(max_length=32, verbose_name='摘要')),
-                ('loaded_at', models.DateTimeField(verbose_name='装载时间')),
-                ('loaded_by', models.CharField(max_length=80, verbose_name='装载人')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("region", models.CharField(blank=True, max_length=12, verbose_name="地区")),
+                ("pack", models.CharField(max_length=40, verbose_name="规则包")),
+                ("valid_from", models.DateField(verbose_name="生效日期")),
+                ("valid_to", models.DateField(null=True, verbose_name="失效日期")),
+                ("body", models.JSONField(verbose_name="内容")),
+                ("digest", models.BinaryField(max_length=32, verbose_name="摘要")),
+                ("loaded_at", models.DateTimeField(verbose_name="装载时间")),
+                ("loaded_by", models.CharField(max_length=80, verbose_name="装载人")),
             ],
             options={
-                'verbose_name': '评价规则',
-                'verbose_name_plural': '评价规则',
-                'constraints': [models.UniqueConstraint(fields=('region', 'valid_from'), name='policy_rule_region_from'), models.UniqueConstraint(condition=models.Q(('valid_to', None)), fields=('region',), name='policy_rule_one_open'), models.CheckConstraint(condition=models.Q(('valid_to', None), ('valid_to__gt', models.F('valid_from')), _connector='OR'), name='policy_rule_days')],
+                "verbose_name": "评价规则",
+                "verbose_name_plural": "评价规则",
+                "constraints": [
+                    models.UniqueConstraint(fields=("region", "valid_from"), name="policy_rule_region_from"),
+                    models.UniqueConstraint(
+                        condition=models.Q(("valid_to", None)), fields=("region",), name="policy_rule_one_open"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("valid_to", None), ("valid_to__gt", models.F("valid_from")), _connector="OR"
+                        ),
+                        name="policy_rule_days",
+                    ),
+                ],
             },
         ),
     ]
