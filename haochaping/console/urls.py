@@ -5,14 +5,18 @@ from __future__ import annotations
 from django.urls import path
 
 from haochaping.console.pages import (
+    callouts,
+    entries,
     entry,
     figures,
     indicator_preview,
     indicator_sets,
     indicators,
+    inspections,
     master,
     orders,
     system,
+    telephone,
     workbench,
 )
 
@@ -30,6 +34,17 @@ urlpatterns = [
     path("orders/<str:order_no>/identity", orders.identity, name="order_identity"),
     path("orders/<str:order_no>/share", orders.share, name="order_share"),
     path("orders/<str:order_no>/<str:verb>", orders.move, name="order_move"),
+    path("telephone/", telephone.telephone, name="telephone"),
+    path("telephone/done/<uuid:event_id>/", telephone.telephone_done, name="telephone_done"),
+    path("callouts/", callouts.callouts, name="callouts"),
+    path("callouts/next", callouts.callouts_next, name="callouts_next"),
+    path("callouts/<uuid:event_id>/", callouts.callout, name="callout"),
+    path("entries/", entries.entries, name="entries"),
+    path("entries/scans/<uuid:scan>", entries.entry_scan, name="entry_scan"),
+    path("entries/<uuid:event_id>/check", entries.entry_check, name="entry_check"),
+    path("inspections/", inspections.inspections, name="inspections"),
+    path("inspections/new", inspections.inspection_new, name="inspection_new"),
+    path("inspections/photos/<uuid:photo>", inspections.inspection_photo, name="inspection_photo"),
     path("overview/", figures.overview, name="overview"),
     path("overview/trend", figures.trend, name="overview_trend"),
     path("directory/", master.directory, name="directory"),

@@ -23,6 +23,7 @@ from haochaping.channels.callouts.rules import (
 from haochaping.channels.desk.commands import record_entry
 from haochaping.channels.desk.rules import Way
 from haochaping.channels.models import CallOut, CallTry
+from haochaping.channels.rules import phone_of
 from haochaping.evaluation.models import Applicant, Evaluation, ServiceEvent
 from haochaping.evaluation.queries import applicant, applicant_of, is_rated
 from haochaping.kit import clock
@@ -37,9 +38,10 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from haochaping.accounts.rules import Actor
+    from haochaping.evaluation.queries import Identity
     from haochaping.evaluation.records import Submission
     from haochaping.flow.admit import Outcome
-    from haochaping.policy.rules import Callout
+    from haochaping.policy.pack import Callout
 
 NOT_HELD = Refused("not_held", 409, "这个电话不在您手上：超过15分钟没有结果，或已由别人拨打。请回到名单取下一个。")
 RATED_ELSEWHERE = Refused("already_rated", 409, "办件人已从其他渠道评价，不必再问。请致谢后取下一个。")
@@ -78,7 +80,7 @@ def _draw(event: ServiceEvent, now: datetime) -> bool:
     person = Applicant.objects.get(id=event.id)
     if person.phone_index is None or _quota_used(bytes(person.phone_index), callout, now):
         return False
-    if not may_call(applicant(person).mobile):
+    if not _may_call(applicant(person)):
         return False
     CallOut.objects.create(
         event_id=event.id,
@@ -99,6 +101,11 @@ def _rules(event: ServiceEvent) -> Callout | None:
         return policy_at(event.area_path, event.service_day).callout
     except Refused:
         return None
+
+
+def _may_call(who: Identity) -> bool:
+    """Whether the applicant left a telephone number, and has not said that they are not to be called."""
+    return phone_of(who.mobile) is not None and may_call(who.mobile)
 
 
 def _quota_used(phone: bytes, callout: Callout, now: datetime) -> bool:
@@ -137,7 +144,7 @@ def take_next(*, actor: Actor, now: datetime) -> CallOut | None:
             if found is None:
                 return None
             who = applicant_of(found.event_id)
-            if who is not None and may_call(who.mobile):
+            if who is not None and _may_call(who):
                 break
             _end(found, CallState.WITHDRAWN, actor=None, now=now)
         found.holder_id, found.holder_name, found.held_until = actor.id, actor.name, now + HELD_FOR

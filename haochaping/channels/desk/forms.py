@@ -49,4 +49,4 @@ def wrongs(refused: Refused | None, typed: Typed, norms: Sequence[Norm]) -> list
     if refused is None:
         return []
     found = problems(refused, typed.draft, norms)
-    return [problem if problem.anchor else problem._replace(anchor=problem.field) for problem in found]
+    return [Problem(each.field, each.anchor or each.field, each.message) for each in found]

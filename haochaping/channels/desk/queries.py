@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from haochaping.accounts.rules import Actor
     from haochaping.directory.queries import ItemInfo
-    from haochaping.evaluation.attachments import Attachment
+    from haochaping.evaluation.models import Attachment
 
 LOOKS_BACK = timedelta(days=60)  # services of a caller that are listed
 MOST = 20  # lines of a search
@@ -46,6 +46,7 @@ class Candidate:
     organ: str
     service_day: date
     standing: str  # open | rated | closed
+    area_path: str = ""  # whose indicators are offered; never shown
 
 
 def is_phone(text: str) -> bool:
@@ -80,7 +81,7 @@ def candidates(events: Iterable[ServiceEvent], now: datetime) -> list[Candidate]
     def standing(event: ServiceEvent) -> str:
         return "rated" if event.id in rated else "open" if evaluation.is_open_for_rating(event, now) else "closed"
 
-    found = [Candidate(e.id, e.item_name, e.organ_name, e.service_day, standing(e)) for e in wanted]
+    found = [Candidate(e.id, e.item_name, e.organ_name, e.service_day, standing(e), e.area_path) for e in wanted]
     found.sort(key=lambda each: each.service_day, reverse=True)
     found.sort(key=lambda each: each.standing != "open")
     return found[:MOST]
@@ -89,9 +90,7 @@ def candidates(events: Iterable[ServiceEvent], now: datetime) -> list[Candidate]
 def one(actor: Actor, event_id: UUID) -> ServiceEvent | None:
     """That service event, if the actor may enter a rating of it."""
     event = evaluation.event(event_id)
-    if event is None or not may_enter(
-        actor, area=event.area_path, organ=event.organ_path, window=event.window_code
-    ):
+    if event is None or not may_enter(actor, area=event.area_path, organ=event.organ_path, window=event.window_code):
         return None
     return event
 
@@ -104,6 +103,7 @@ class Place:
     name: str
     detail: str
     area_path: str
+    organ: str
 
 
 def places(actor: Actor, text: str) -> list[Place]:
@@ -126,11 +126,11 @@ def _all_places(actor: Actor) -> Iterable[Place]:
         area = known.area_path(hall.area) if hall else ""
         if window.is_active and may_enter(actor, area=area, organ=organ.path if organ else "", window=window.code):
             detail = " · ".join(part.name for part in (hall, organ) if part)
-            yield Place(f"w:{window.code}", window.name, f"{detail} · {window.code}", area)
+            yield Place(f"w:{window.code}", window.name, f"{detail} · {window.code}", area, window.organ)
     for code, organ in known.organs.items():
         area = known.area_path(organ.area)
         if organ.is_active and may_enter(actor, area=area, organ=organ.path, window=""):
-            yield Place(f"o:{code}", organ.name, "".join(known.region_names(organ.area)), area)
+            yield Place(f"o:{code}", organ.name, "".join(known.region_names(organ.area)), area, code)
 
 
 def items(text: str, organ_code: str = "") -> list[ItemInfo]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     from haochaping.accounts.rules import Actor
-    from haochaping.evaluation.attachments import Attachment
+    from haochaping.evaluation.models import Attachment
 
 
 def inspections_for(actor: Actor) -> QuerySet[Inspection]:
