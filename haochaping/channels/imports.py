@@ -89,16 +89,26 @@ class Job:
     name: str = ""  # of the file
     batch: str = ""  # of its ratings, once the first are taken in
     lines: int = 0  # of the batch
+    refuses: Callable[[Wire], Sequence[FieldError]] = lambda _: ()
 
 
-def run(kind: str, path: Path, map_path: Path | None, now: datetime) -> ImportReport:
-    """Take in a whole file; Refused if the file or the map cannot be used as such. Personal data stands in no report."""
+def run(
+    kind: str,
+    path: Path,
+    map_path: Path | None,
+    now: datetime,
+    refuses: Callable[[Wire], Sequence[FieldError]] = lambda _: (),
+) -> ImportReport:
+    """Take in a whole file; Refused if the file or the map cannot be used as such. Personal data stands in no report.
+
+    `refuses` says what is wrong with a record for whoever brings it in: somebody who may not put every row there is.
+    """
     mapping = columns.load(map_path, kind)
     _check_header(mapping, path)
     known = survey(mapping, path) if kind == "items" else Survey()
     folder = _folder(path)
     report = ImportReport(kind, folder / f"{path.name}.report.csv")
-    job = Job(mapping, known, now, report, path.name)
+    job = Job(mapping, known, now, report, path.name, refuses=refuses)
     with _Ledger(report, folder / f"{path.name}.rejected.csv") as ledger:
         report.notes += known.create_organs(mapping)
         with tqdm(total=100, unit="%", desc=f"import {kind}", disable=None, bar_format="{desc} {bar} {n:.0f} %") as bar:
@@ -150,6 +160,7 @@ def _take(chunk: list[sheets.Row], job: Job, ledger: _Ledger) -> None:
             continue
         wire, errors, warnings = job.mapping.apply(row.values)
         job.known.settle(wire)
+        errors = errors or list(job.refuses(wire))
         shown.append(wire)
         if errors:
             results.append(Outcome("rejected", _key(job.mapping.kind, wire), tuple(errors), tuple(warnings)))
