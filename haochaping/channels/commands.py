@@ -18,9 +18,12 @@ if TYPE_CHECKING:
     from haochaping.evaluation.records import Submission
 
 
-def make_link(event_id: UUID, pf: int, ttl: timedelta, by: str, now: datetime) -> str:
-    """The token of a new link to rate this service event through channel `pf`; it is nowhere kept but in the answer."""
-    token = ids.new_token()
+def make_link(event_id: UUID, pf: int, ttl: timedelta, by: str, now: datetime, *, is_short: bool = False) -> str:
+    """The token of a new link to rate this service event through channel `pf`; it is nowhere kept but in the answer.
+
+    A short one (SMS, paper) has 65 bits and may be typed in any case; misses are limited.
+    """
+    token = ids.new_short_token() if is_short else ids.new_token()
     Link.objects.create(
         digest=ids.token_digest(token), event_id=event_id, pf=pf, expires_at=now + ttl, made_by=by, made_at=now
     )

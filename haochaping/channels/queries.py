@@ -41,7 +41,7 @@ def find_link(token: str, now: datetime, visit: str = "") -> Found | None:
 
     `visit` is the browser's own cookie; it tells the rater from whoever opens the link later.
     """
-    link = Link.objects.filter(digest=ids.token_digest(token)).first()
+    link = Link.objects.filter(digest=ids.token_digest(ids.plain_token(token))).first()
     event = evaluation.event(link.event_id) if link else None
     if link is None or event is None:
         return None

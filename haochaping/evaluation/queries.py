@@ -41,12 +41,23 @@ def event(id: UUID) -> ServiceEvent | None:  # noqa: A002  the house's one id
     return ServiceEvent.objects.filter(id=id).first()
 
 
+def events(ids: Iterable[UUID]) -> dict[UUID, ServiceEvent]:
+    """Those of these service events that there are."""
+    return ServiceEvent.objects.in_bulk(list(ids))
+
+
 def one_for(actor: Actor, id: UUID) -> ServiceEvent:  # noqa: A002
     """That service event, or Refused 404: what lies outside one's scopes is not there."""
     found = visible(ServiceEvent.objects.filter(id=id), actor).first()
     if found is None:
         raise Refused("service_not_found", 404, "没有这次服务，或它不属于贵单位。")
     return found
+
+
+def case_seen_by(actor: Actor, project_no: str, most: int = 20) -> list[ServiceEvent]:
+    """The services of one case in this actor's places, in order."""
+    rows = ServiceEvent.objects.filter(project_no=project_no.replace("\x00", ""))
+    return list(visible(rows, actor).order_by("service_number")[:most])
 
 
 def rating(id: UUID) -> Evaluation | None:  # noqa: A002

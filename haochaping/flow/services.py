@@ -17,6 +17,7 @@ from haochaping.evaluation.records import ServiceRecord, read_service
 from haochaping.evaluation.rules import canonical
 from haochaping.flow.admit import NONCE_USED, index
 from haochaping.flow.calls import is_just_served, ring
+from haochaping.flow.invites import TOPIC, worth_asking
 from haochaping.flow.parking import PLACE, keep_service, opened, service_place, unpark
 from haochaping.kit import blobs, clock, crypto, ids, keys
 from haochaping.kit.errors import FieldError, Refused
@@ -263,6 +264,8 @@ def _write(
         (event.id, "service", event.service_day) for event in stored.values() if statuses.get(event.id) == "updated"
     }
     tell(sorted(days), now=now)
+    fresh = ((bool(read[id_][1].mobile), read[id_][2]) for id_, status in statuses.items() if status != "unchanged")
+    tell(worth_asking(fresh, now), now=now, topics=(TOPIC,))
     told = (read[id_][1] for id_, status in statuses.items() if status != "unchanged")
     just = [
         r

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from datetime import date
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # no I, L, O, U: it is read out over the telephone
+SHORT = 13  # characters of a short token
+_LOOKALIKES = str.maketrans("OIL", "011")
 
 # Each use has a prefix of its own, so that no name of one kind tells anything of another's.
 _EVENT, _RECEIPT, _ORDER = b"event\x00", b"receipt\x00", b"order\x00"
@@ -38,6 +40,17 @@ def order_no(event_id: UUID, day: date) -> str:
 def new_token() -> str:
     """The secret of a link: 128 random bits, 22 characters that need no escaping in a URL. Only its digest is stored."""
     return secrets.token_urlsafe(16)
+
+
+def new_short_token() -> str:
+    """The secret of a link that is typed or sent by SMS: 65 random bits, 13 characters; guessing is limited by misses (T3)."""
+    return "".join(secrets.choice(CROCKFORD) for _ in range(SHORT))
+
+
+def plain_token(typed: str) -> str:
+    """A token as it was made: a short one in capitals and with O, I, L read as 0, 1, 1; a long one as it stands."""
+    short = typed.upper().translate(_LOOKALIKES)
+    return short if len(short) == SHORT and set(short) <= set(CROCKFORD) else typed
 
 
 def token_digest(token: str) -> bytes:

@@ -15,6 +15,7 @@ from haochaping.messaging.rules import OPEN_STATES, Kind, State
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from uuid import UUID
 
     from django.db.models import QuerySet
 
@@ -45,6 +46,12 @@ def asked_since(mobile: str, since: datetime) -> int:
     """How many invitations and reminders this number got, or is about to get, from then on."""
     asking = Message.objects.filter(phone_index=blobs.blind("phone", mobile), created_at__gte=since)
     return asking.filter(kind__in=[Kind.INVITATION, Kind.REMINDER]).exclude(state=State.SUPPRESSED).count()
+
+
+def waiting_about(limit: int) -> list[UUID]:
+    """The service events about which something waits to be sent, the next ones first."""
+    waiting = Message.objects.filter(state__in=OPEN_STATES, event_id__isnull=False).order_by("next_at")
+    return [id_ for id_ in waiting.values_list("event_id", flat=True)[:limit] if id_ is not None]
 
 
 def masked(row: Message) -> str:

@@ -61,7 +61,11 @@ BENT: dict[str, tuple[Callable[[Any], object], str, str]] = {
         "invitation.signature",
         "括号",
     ),
-    "there is no stop word": (lambda t: t["invitation"].update(stop_word=""), "invitation.stop_word", "字母"),
+    "nobody would know the stop word": (
+        lambda t: t["invitation"].update(stop_word="停"),
+        "invitation.stop_word",
+        "TD",
+    ),
     "more than all are called": (lambda t: t["callout"].update(share=2.0), "callout.share", "0 与 1"),
     "nobody may be called": (lambda t: t["callout"]["quota"].update(n=0), "callout.quota.n", "至少"),
     "the kiosk looks back no day": (lambda t: t["kiosk"].update(days=0), "kiosk.days", "1 至"),

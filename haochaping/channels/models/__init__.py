@@ -8,6 +8,7 @@ from haochaping.channels.models.comments import CommentMark
 from haochaping.channels.models.devices import Silence, TapReceived
 from haochaping.channels.models.entries import Entry
 from haochaping.channels.models.inspections import Inspection
+from haochaping.channels.models.invitations import Invitation
 from haochaping.channels.models.letters import Letter, LetterNote
 from haochaping.channels.models.links import Link
 from haochaping.channels.models.paper import PaperBatch, PaperKeying, PaperRun, PaperSheet
@@ -21,6 +22,7 @@ __all__ = [
     "CommentMark",
     "Entry",
     "Inspection",
+    "Invitation",
     "Letter",
     "LetterNote",
     "Link",
