@@ -12,7 +12,6 @@ from haochaping.channels.commands import make_link
 from haochaping.channels.models import Link, Sign
 from haochaping.channels.windows import queries
 from haochaping.channels.windows.rules import AGAIN_AFTER, new_serial
-from haochaping.directory import queries as directory
 from haochaping.flow.admit import admit
 from haochaping.flow.visits import Visit, open_visit
 from haochaping.kit import clock, ids
@@ -108,10 +107,3 @@ def rate_visit(window: WindowInfo, draft: Draft, *, browser: str, serial: str, n
         if serial:
             signs.tally(serial, clock.day(now), ratings=1)
     return token
-
-
-def _window(code: str) -> WindowInfo:
-    found = directory.window(code)
-    if found is None:
-        raise Refused("window_unknown", 404, f"没有编号为 {code} 的窗口。")
-    return found

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 QUIET = 4  # modules of white around a QR code (ISO/IEC 18004)
 A4 = (210.0, 297.0)  # mm
+LEGEND = 202.0  # mm from the top: above it the code, below it how to use it
 STEPS = ("用手机扫一扫", "选满意程度，说说原因", "提交，记下回执号")
 
 
@@ -70,22 +71,20 @@ def sign_url(sign: Sign) -> str:
 
 def sign_drawing(place: Place, sign: Sign) -> Drawing:
     """The A4 sign of a window: hall, window, the code, three steps, 12345, serial."""
-    name = wrapped(place.window.name, 12)[:2]
-    hall = wrapped(place.hall_name, 22)[:2]
-    top = 52 + 9 * (len(hall) - 1)  # where the window's name begins, below the hall's lines
-    size = 118.0 - 16 * (len(name) - 1) - 9 * (len(hall) - 1)
+    hall, name = wrapped(place.hall_name, 22)[:2], wrapped(place.window.name, 12)[:2]
+    first = 37.0 + 9 * len(hall) + 10  # the window's name begins below the hall's lines
+    top = first + 16 * (len(name) - 1) + 8
+    size = LEGEND - top - 3
     qr = code(sign_url(sign), "q")
-    at = top + 16 * len(name) + 2
     context = {
         "hall": [(line, 37 + 9 * n) for n, line in enumerate(hall)],
-        "name": [(line, top + 7 + 16 * n) for n, line in enumerate(name)],
+        "name": [(line, first + 16 * n) for n, line in enumerate(name)],
         "qr": qr,
         "scale": f"{size / qr.modules:.5f}",
         "x": f"{(A4[0] - size) / 2:.3f}",
-        "y": f"{at:.3f}",
-        "below": at + size,
+        "y": f"{top:.3f}",
         "box": f"{size:.3f}",
-        "steps": [(n, text, 20 + 60 * (n - 1)) for n, text in enumerate(STEPS, 1)],
+        "steps": [(n, text, 18 + 60 * (n - 1), 45 + 60 * (n - 1)) for n, text in enumerate(STEPS, 1)],
         "serial": sign.serial,
         "window_code": sign.window_code,
         "day": clock.day(sign.made_at),
@@ -104,7 +103,7 @@ def ticket_drawing(event: ServiceEvent, window: str, url: str, *, expires_at: da
     point = POINT_WORDS.get(event.point, "")
     lines = [*item, " ".join(filter(None, (window, point)))]
     lines = [line for line in lines if line]
-    height = 14 + size + 4 + 4.6 * len(lines) + 20
+    height = 14 + size + 4 + 4.6 * len(lines) + 14
     context = {
         "width": width,
         "height": f"{height:.1f}",
