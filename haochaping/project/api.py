@@ -14,6 +14,7 @@ from haochaping.accounts.signing import Signed
 from haochaping.analytics.api import router as statistics
 from haochaping.channels import openapi
 from haochaping.channels.api import router as collection
+from haochaping.channels.device.api import router as calls
 from haochaping.kit.errors import FieldError, Refused
 from haochaping.rectification.api import router as orders
 
@@ -48,6 +49,7 @@ api = MachineAPI(
     openapi_url="/openapi.json",
 )
 api.add_router("", collection)
+api.add_router("", calls)
 api.add_router("", orders)
 api.add_router("", statistics)
 
