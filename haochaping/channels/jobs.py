@@ -7,6 +7,7 @@ from time import monotonic
 from django.db import close_old_connections
 from procrastinate.contrib.django import app
 
+from haochaping.channels.callouts import commands as callouts
 from haochaping.channels.invitations import commands as invitations
 from haochaping.kit import clock
 
@@ -22,3 +23,11 @@ def invite(timestamp: int) -> None:  # noqa: ARG001
     invitations.drop_rated(clock.now())
     while monotonic() < until and (invitations.collect(clock.now()) or invitations.ask_due(clock.now())):
         pass
+
+
+@app.periodic(cron="7 * * * *")
+@app.task(queue="minute", pass_context=False)
+def draw_callouts(timestamp: int) -> None:  # noqa: ARG001
+    """Services of the days before are drawn by a fixed lot: what was drawn, or not, an hour ago stays so."""
+    callouts.settle_callouts(now=clock.now())
+    callouts.draw_callouts(now=clock.now())
