@@ -119,6 +119,10 @@ def act(request: HttpRequest, me: Citizen, event_id: UUID, name: str) -> HttpRes
     found = queries.rated_by(me, event_id, now)
     if wanted is None:
         raise Refused("not_found", 404, "没有这个操作。")
+    if request.method != "POST" and name not in found.acts:
+        return see_other(
+            f"/my/services/{event_id}"
+        )  # done already, or not yet: the page of the service says how it stands
     reason = request.POST.get("reason", "")
     refused: Refused | None = None
     if request.method == "POST":

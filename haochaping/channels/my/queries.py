@@ -201,6 +201,12 @@ class Service:
         return bool(self.words or self.follow_up_words)
 
     @property
+    def acts(self) -> tuple[str, ...]:
+        """What is open to the rater now, of `rules.ACTS`."""
+        withdrawals = {"withdraw-identity": self.has_identity, "withdraw-words": self.has_words}
+        return (*self.verbs, *(name for name, is_open in withdrawals.items() if is_open))
+
+    @property
     def may_follow_up(self) -> bool:
         return self.rating is not None and self.follow_up is None
 
