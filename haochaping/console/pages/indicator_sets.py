@@ -117,6 +117,10 @@ def import_sheet(request: HttpRequest, pk: int) -> HttpResponse:
             path = Path(place) / f"sheet{'.xlsx' if str(file.name).lower().endswith('.xlsx') else '.csv'}"
             path.write_bytes(file.read())
             rows = [_cells(one) for one in sheets.read(path)]
+        if not any("名称" in row for row in rows):
+            raise Refused(
+                "fields_refused", 422, "文件里没有读到指标：第一行应为表头（编码、名称、等级……），下面每行一项。"
+            )
         taken = drafts.import_lines(row, rows, actor=actor_of(request), now=clock.now())
     except Refused as no:
         return _show(request, row, no, at="import")
