@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from django.db.models import Count, Min
+from django.db.models import Count, Min, Q
 
 from haochaping.kit import blobs, config, crypto
 from haochaping.messaging import gateway
-from haochaping.messaging.models import Gateway, Message, Stop
+from haochaping.messaging.models import Gateway, Message, Receipt, Stop
 from haochaping.messaging.rules import OPEN_STATES, Kind, State
 
 if TYPE_CHECKING:
@@ -46,6 +46,11 @@ def asked_since(mobile: str, since: datetime) -> int:
     """How many invitations and reminders this number got, or is about to get, from then on."""
     asking = Message.objects.filter(phone_index=blobs.blind("phone", mobile), created_at__gte=since)
     return asking.filter(kind__in=[Kind.INVITATION, Kind.REMINDER]).exclude(state=State.SUPPRESSED).count()
+
+
+def rows() -> QuerySet[Message]:
+    """Every message; whoever lists them narrows this to what somebody may see."""
+    return Message.objects.all()
 
 
 def waiting_about(limit: int) -> list[UUID]:
@@ -102,6 +107,29 @@ def health(now: datetime) -> Health:
         oldest_waiting=waiting.aggregate(at=Min("created_at"))["at"],
         stops={"text": stops.get("text", 0), "call": stops.get("call", 0)},
     )
+
+
+class Failure(NamedTuple):
+    """So many messages failed for one reason, since then; `may_retry` where the gateway never took them in."""
+
+    code: str
+    n: int
+    since: datetime
+    may_retry: bool
+
+
+def failures(rows: QuerySet[Message]) -> list[Failure]:
+    """What failed and is still readable, by reason, most first."""
+    failed = rows.filter(state=State.FAILED).exclude(blob=b"").order_by()
+    told = failed.filter(id__in=Receipt.objects.values("message_id")).values_list("error", flat=True)
+    over = set(told.distinct())
+    found = failed.values_list("error").annotate(
+        n=Count("id"), since=Min("created_at"), lasting=Count("id", filter=~Q(kind=Kind.CODE))
+    )
+    return [
+        Failure(code, n, since, may_retry=bool(lasting) and code not in over)
+        for code, n, since, lasting in found.order_by("-n")
+    ]
 
 
 def counts(rows: QuerySet[Message], now: datetime, days: int = 7) -> dict[str, dict[str, int]]:

@@ -5,78 +5,106 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='CallNonce',
+            name="CallNonce",
             fields=[
-                ('nonce', models.CharField(max_length=64, primary_key=True, serialize=False)),
-                ('used_at', models.DateTimeField(db_index=True)),
+                ("nonce", models.CharField(max_length=64, primary_key=True, serialize=False)),
+                ("used_at", models.DateTimeField(db_index=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Gateway',
+            name="Gateway",
             fields=[
-                ('name', models.CharField(max_length=8, primary_key=True, serialize=False)),
-                ('failures', models.IntegerField(default=0)),
-                ('open_until', models.DateTimeField(null=True)),
-                ('answered_at', models.DateTimeField(null=True)),
-                ('fault', models.CharField(blank=True, default='', max_length=40)),
-                ('fault_at', models.DateTimeField(null=True)),
+                ("name", models.CharField(max_length=8, primary_key=True, serialize=False)),
+                ("failures", models.IntegerField(default=0)),
+                ("open_until", models.DateTimeField(null=True)),
+                ("answered_at", models.DateTimeField(null=True)),
+                ("fault", models.CharField(blank=True, default="", max_length=40)),
+                ("fault_at", models.DateTimeField(null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Receipt',
+            name="Receipt",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('message_id', models.UUIDField(db_index=True)),
-                ('status', models.CharField(max_length=10)),
-                ('reason', models.CharField(blank=True, default='', max_length=40)),
-                ('way', models.CharField(max_length=8)),
-                ('at', models.DateTimeField()),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("message_id", models.UUIDField(db_index=True)),
+                ("status", models.CharField(max_length=10)),
+                ("reason", models.CharField(blank=True, default="", max_length=40)),
+                ("way", models.CharField(max_length=8)),
+                ("at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='Stop',
+            name="Stop",
             fields=[
-                ('pk', models.CompositePrimaryKey('phone_index', 'way', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('phone_index', models.BinaryField()),
-                ('way', models.CharField(max_length=4)),
-                ('since', models.DateTimeField()),
-                ('by', models.CharField(max_length=64)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "phone_index", "way", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("phone_index", models.BinaryField()),
+                ("way", models.CharField(max_length=4)),
+                ("since", models.DateTimeField()),
+                ("by", models.CharField(max_length=64)),
             ],
         ),
         migrations.CreateModel(
-            name='Message',
+            name="Message",
             fields=[
-                ('id', models.UUIDField(primary_key=True, serialize=False)),
-                ('key', models.BinaryField(unique=True)),
-                ('kind', models.CharField(choices=[('code', '验证码'), ('invitation', '邀评'), ('reminder', '提醒'), ('notice', '通知')], max_length=10, verbose_name='种类')),
-                ('blob', models.BinaryField()),
-                ('phone_index', models.BinaryField()),
-                ('event_id', models.UUIDField(null=True)),
-                ('area_path', models.CharField(blank=True, default='', max_length=12, verbose_name='行政区划前缀')),
-                ('state', models.CharField(default=haochaping.messaging.rules.State['QUEUED'], max_length=10, verbose_name='状态')),
-                ('attempts', models.SmallIntegerField(default=0)),
-                ('polls', models.SmallIntegerField(default=0)),
-                ('next_at', models.DateTimeField(null=True)),
-                ('not_after', models.DateTimeField(null=True)),
-                ('quiet_from', models.TimeField(null=True)),
-                ('quiet_to', models.TimeField(null=True)),
-                ('gateway_no', models.CharField(blank=True, default='', max_length=64)),
-                ('error', models.CharField(blank=True, default='', max_length=40, verbose_name='原因')),
-                ('created_at', models.DateTimeField()),
-                ('first_tried_at', models.DateTimeField(null=True)),
-                ('sent_at', models.DateTimeField(null=True)),
-                ('ended_at', models.DateTimeField(null=True)),
+                ("id", models.UUIDField(primary_key=True, serialize=False)),
+                ("key", models.BinaryField(unique=True)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("code", "验证码"), ("invitation", "邀评"), ("reminder", "提醒"), ("notice", "通知")],
+                        max_length=10,
+                        verbose_name="种类",
+                    ),
+                ),
+                ("blob", models.BinaryField()),
+                ("phone_index", models.BinaryField()),
+                ("event_id", models.UUIDField(null=True)),
+                ("area_path", models.CharField(blank=True, default="", max_length=12, verbose_name="行政区划前缀")),
+                (
+                    "state",
+                    models.CharField(
+                        default=haochaping.messaging.rules.State["QUEUED"], max_length=10, verbose_name="状态"
+                    ),
+                ),
+                ("attempts", models.SmallIntegerField(default=0)),
+                ("polls", models.SmallIntegerField(default=0)),
+                ("next_at", models.DateTimeField(null=True)),
+                ("not_after", models.DateTimeField(null=True)),
+                ("quiet_from", models.TimeField(null=True)),
+                ("quiet_to", models.TimeField(null=True)),
+                ("gateway_no", models.CharField(blank=True, default="", max_length=64)),
+                ("error", models.CharField(blank=True, default="", max_length=40, verbose_name="原因")),
+                ("created_at", models.DateTimeField()),
+                ("first_tried_at", models.DateTimeField(null=True)),
+                ("sent_at", models.DateTimeField(null=True)),
+                ("ended_at", models.DateTimeField(null=True)),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('state__in', ['queued', 'sending', 'unknown'])), fields=['next_at'], name='message_due'), models.Index(condition=models.Q(('state', 'sent')), fields=['next_at'], name='message_awaited'), models.Index(fields=['-created_at'], name='message_by_time'), models.Index(fields=['phone_index', '-created_at'], name='message_by_phone'), models.Index(condition=models.Q(('event_id__isnull', False)), fields=['event_id'], name='message_by_event'), models.Index(condition=models.Q(('state', 'failed')), fields=['state'], name='message_stuck')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state__in", ["queued", "sending", "unknown"])),
+                        fields=["next_at"],
+                        name="message_due",
+                    ),
+                    models.Index(condition=models.Q(("state", "sent")), fields=["next_at"], name="message_awaited"),
+                    models.Index(fields=["-created_at"], name="message_by_time"),
+                    models.Index(fields=["phone_index", "-created_at"], name="message_by_phone"),
+                    models.Index(
+                        condition=models.Q(("event_id__isnull", False)), fields=["event_id"], name="message_by_event"
+                    ),
+                    models.Index(condition=models.Q(("state", "failed")), fields=["state"], name="message_stuck"),
+                ],
             },
         ),
     ]
