@@ -134,6 +134,11 @@ def app_keys(app_id: str) -> list[AppKey]:
     return list(AppKey.objects.filter(app_id=app_id).defer("secret").order_by("-created_at", "-id"))
 
 
+def app_names(app_ids: set[str]) -> dict[str, str]:
+    """What those of these apps are called that there are, switched off or not."""
+    return dict(App.objects.filter(app_id__in=app_ids).values_list("app_id", "name"))
+
+
 def _read_app(app_id: str) -> AppInfo | None:
     app = App.objects.filter(app_id=app_id, is_active=True).first()
     return _info(app) if app else None

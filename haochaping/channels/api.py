@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from ninja import Field, Router, Schema
 
+from haochaping.accounts.queries import returns_to
 from haochaping.channels import commands, queries
 from haochaping.channels.pages import qr_svg
 from haochaping.channels.rules import LINK_DAYS_DEFAULT, LINK_DAYS_MOST
+from haochaping.evaluation import batches
 from haochaping.evaluation import queries as evaluation
 from haochaping.kit import clock, ids
-from haochaping.kit.errors import Refused
+from haochaping.kit.errors import FieldError, Refused
 from haochaping.policy import queries as policy
 from haochaping.rectification.progress import public_progress
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from haochaping.evaluation.models import ServiceEvent
 
 router = Router(tags=["collection"])
+LINES_TOLD = 1_000  # of a batch in one answer
 
 
 class LinkAsked(Schema):
@@ -35,6 +38,9 @@ class LinkAsked(Schema):
         ge=1, le=9, description="pf: 1 PC, 2 mobile, 3 QR, 4 tablet, 5 terminal, 6 telephone, 7 SMS, 8 paper, 9 other"
     )
     ttl_days: int = Field(LINK_DAYS_DEFAULT, alias="ttlDays", ge=1, le=LINK_DAYS_MOST)
+    return_url: str = Field(
+        "", alias="returnUrl", max_length=500, description="where a button leads after the thanks; an origin of the app"
+    )
 
 
 class LinkMade(Schema):
@@ -60,8 +66,13 @@ def make_link(request: HttpRequest, asked: LinkAsked) -> dict[str, str]:
         raise Refused("already_rated", 409, "本次服务已评价，无需再生成链接。")
     if not evaluation.is_open_for_rating(event, now):
         raise Refused("rating_window_closed", 409, "评价期限已过，不能再生成链接。")
+    if asked.return_url and not returns_to(signed.app.app_id, asked.return_url):
+        message = "returnUrl 的网站不在本应用的返回地址名单内，请系统管理员在“接入应用”中添加。"
+        raise Refused("fields_refused", 422, message, (FieldError("returnUrl", "origin_not_allowed", message),))
     expires_at = min(now + timedelta(days=asked.ttl_days), event.closes_at)
-    token = commands.make_link(event.id, asked.channel, expires_at - now, signed.app.app_id, now)
+    token = commands.make_link(
+        event.id, asked.channel, expires_at - now, signed.app.app_id, now, return_url=asked.return_url
+    )
     url = f"{settings.PUBLIC_URL}/e/{token}"
     return {"url": url, "qrSvg": qr_svg(url), "expiresAt": clock.to_wire(expires_at)}
 
@@ -102,6 +113,48 @@ def one(request: HttpRequest, project_no: str, service_number: int) -> dict[str,
         "writingEvaluation": queries.words_for(rating, signed.app.app_id),
         "assessTime": clock.to_wire(rating.assess_time),
     } | _order(event.id)
+
+
+class LineTold(Schema):
+    index: int
+    status: str
+    id: str | None = None
+    code: str | None = Field(None, description="why it was refused")
+
+
+class BatchTold(Schema):
+    batch: str
+    receivedAt: str  # noqa: N815
+    counts: dict[str, int]
+    void: bool = Field(description="整批无效: its ratings do not count")
+    reason: str | None = None
+    results: list[LineTold]
+    next: int | None = Field(None, description="`start` of the next page; absent after the last line")
+
+
+@router.get("/batches/{batch}", response=BatchTold, exclude_none=True, summary="What came of a batch, line by line")
+def batch(request: HttpRequest, batch: str, start: int = 0, status: str = "") -> dict[str, Any]:
+    """Of a batch that this app sent: counts, and up to 1,000 lines from `start` on; 404 for any other."""
+    found = batches.of_source(batch, _signed(request).app.app_id)
+    lines = batches.lines_of(found.id, start=max(0, start), most=LINES_TOLD + 1, status=status)
+    mark = batches.last_mark(found.id)
+    return {
+        "batch": found.id,
+        "receivedAt": clock.to_wire(found.received_at),
+        "counts": batches.counts([found.id])[found.id],
+        "void": mark is not None and mark.voids,
+        "reason": mark.reason if mark is not None and mark.voids else None,
+        "results": [
+            {
+                "index": index,
+                "status": line.status,
+                "id": str(line.event_id) if line.event_id and not line.code else None,
+                "code": line.code or None,
+            }
+            for index, line in lines[:LINES_TOLD]
+        ],
+        "next": lines[LINES_TOLD][0] if len(lines) > LINES_TOLD else None,
+    }
 
 
 def _order(event_id: UUID) -> dict[str, Any]:

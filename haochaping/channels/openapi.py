@@ -127,9 +127,10 @@ def _post(summary: str, schema: Schema, answers: Schema, more: Schema | None = N
     }
 
 
-def _results(properties: Schema) -> Schema:
+def _results(properties: Schema, more: Schema | None = None) -> Schema:
     each = {"type": "object", "properties": properties | {"errors": ERRORS}}
-    return {"type": "object", "required": ["results"], "properties": {"results": {"type": "array", "items": each}}}
+    results: Schema = {"results": {"type": "array", "items": each}}
+    return {"type": "object", "required": ["results", *(more or {})], "properties": results | (more or {})}
 
 
 def _one_of(*words: str) -> Schema:
@@ -191,7 +192,8 @@ PATHS: Schema = {
                         "receipt": RECEIPT,
                         "orderNo": {"type": "string"},
                         "answerBy": MOMENT,
-                    }
+                    },
+                    {"batch": {"type": "string", "description": "批次号；逐条结果以后可由 GET /batches/{batch} 再查"}},
                 ),
             )
         )

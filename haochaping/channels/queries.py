@@ -10,6 +10,7 @@ from haochaping.channels.models import Link
 from haochaping.channels.rules import Standing, by_when, standing
 from haochaping.directory import queries as directory
 from haochaping.evaluation import queries as evaluation
+from haochaping.evaluation.kept import DISCARDED, settled_receipt
 from haochaping.evaluation.rules import Consent
 from haochaping.kit import ids
 from haochaping.kit.crypto import equal
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from uuid import UUID
 
-    from haochaping.evaluation.models import Evaluation, Ruling, ServiceEvent
+    from haochaping.evaluation.models import Evaluation, Rejected, Ruling, ServiceEvent
     from haochaping.policy.rules import Norm
 
 
@@ -115,6 +116,12 @@ class Told:
     steps: Sequence[PublicStep]
     order: OrderTold | None
     ruling: Ruling | None  # the last one, if it keeps the rating out of the figures
+    kept: Rejected | None = None  # refused when its service came: under repair, or settled with a reason
+
+    @property
+    def settled_because(self) -> str:
+        """Why the rating does not count, "" unless somebody decided so."""
+        return mask_text(self.kept.settled_because) if self.kept and self.kept.state == DISCARDED else ""
 
     @property
     def reason(self) -> str:
@@ -127,8 +134,11 @@ def progress(receipt: str) -> Told | None:
     if event_id is None:
         return None
     rating = evaluation.rating(event_id)
+    kept = settled_receipt(event_id) if rating is None else None
+    if kept is not None and kept.became is not None:  # its case number was mended: it stands under the right one
+        event_id, rating = kept.became, evaluation.rating(kept.became)
     if rating is None:
-        return Told(None, (), None, None)
+        return Told(None, (), None, None, kept)
     rulings = evaluation.rulings(event_id)
     excluding = rulings[-1] if rulings and rulings[-1].excludes else None
     return Told(rating, public_progress(event_id), order_told(event_id), excluding)

@@ -10,7 +10,9 @@ from urllib.parse import urlencode
 from django.db.models import Count, Q
 
 from haochaping.accounts.rules import Role
+from haochaping.console import rules
 from haochaping.directory.queries import snapshot
+from haochaping.evaluation.kept import OLD, backlog
 from haochaping.kit import clock
 from haochaping.policy.queries import calendar
 from haochaping.rectification.models import Move
@@ -83,6 +85,7 @@ class Duty:
     query: str
     kind: str = ""  # late | none | ""
     hint: str = ""
+    page: str = "orders"  # the list where to see them
 
 
 @dataclass(frozen=True)
@@ -126,10 +129,37 @@ def desk(actor: Actor, now: datetime) -> Desk:
     if not actor.has(Role.REVIEWER, Role.OPERATOR):
         duties.append(_duty("一个工作日内到期", counts["soon"], due="soon"))
     duties.append(_duty("已超期", counts["late"], kind="late", due="late"))
+    if actor.has(*rules.MAY_OPEN["repair"]):
+        duties += _repairs(actor, now)
     waiting = is_mine | asks if actor.has(Role.SUPERVISOR, Role.CITY) else is_mine
     next_due = list(orders.filter(waiting).order_by("step_due", "order_no")[:SOON])
     title = "待回访名单" if states == [S.CALLBACK] else "最先到期"
     return Desk(duties, next_due, news(actor, now), title)
+
+
+def _repairs(actor: Actor, now: datetime) -> list[Duty]:
+    """What was refused or waits, and how old it has grown."""
+    found = backlog(actor, now)
+    old = [f"{found.rejected_old}条超过{OLD.days}天" if found.rejected_old else "",
+           f"{found.waiting_old}条超过{OLD.days}天" if found.waiting_old else ""]  # fmt: skip
+    return [
+        Duty(
+            "异常数据待处理",
+            found.rejected,
+            "",
+            "late" if found.rejected_old else "" if found.rejected else "none",
+            old[0],
+            "repair",
+        ),
+        Duty(
+            "评价等待办件信息",
+            found.waiting,
+            "tab=waiting",
+            "late" if found.waiting_old else "" if found.waiting else "none",
+            old[1],
+            "repair",
+        ),
+    ]
 
 
 def _duty(title: str, n: int, *, kind: str = "", **query: str) -> Duty:

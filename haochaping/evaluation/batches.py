@@ -103,6 +103,14 @@ def one_for(actor: Actor, id: str) -> Batch:  # noqa: A002
     return found
 
 
+def of_source(id: str, source: str) -> Batch:  # noqa: A002
+    """The batch that this source sent; Refused 404 for any other."""
+    found = Batch.objects.filter(id=id, source=source).first()
+    if found is None:
+        raise NOT_FOUND
+    return found
+
+
 def counts(batches: Iterable[str]) -> dict[str, dict[str, int]]:
     """How many lines of each batch came to what."""
     wanted = list(batches)
@@ -115,6 +123,8 @@ def counts(batches: Iterable[str]) -> dict[str, dict[str, int]]:
 
 def lines_of(batch: str, *, start: int = 0, most: int = PART, status: str = "") -> list[tuple[int, Line]]:
     """Up to `most` lines with their index, from `start` on; only those of one status if it is named."""
+    if status not in {"", *STATUSES}:
+        raise Refused("unknown_status", 422, f"status 只能是 {'、'.join(STATUSES)}。")
     found: list[tuple[int, Line]] = []
     parts = BatchPart.objects.filter(batch=batch, n__gt=start - PART).order_by("n")
     if status:
@@ -144,6 +154,24 @@ def size(batch: str) -> int:
     return sum(counts([batch])[batch].values())
 
 
+def may_mark(actor: Actor, batch: Batch) -> bool:
+    """Supervisors of the batch's place; what has no place is a provincial supervisor's."""
+    here = actor.over(area=batch.area_path, organ=batch.organ_path, window=batch.window_code)
+    return here.has(Role.SUPERVISOR) or (not batch.area_path and is_provincial(actor))
+
+
+def check_mark(batch: Batch, *, voids: bool, reason: str, actor: Actor) -> str:
+    """The reason as it is kept; Refused as `mark` says."""
+    if not may_mark(actor, batch):
+        raise Refused("not_your_role", 403, "只有督办人员可以标记整批无效或恢复。")
+    last = last_mark(batch.id)
+    if last is not None and last.finished_at is None:
+        raise Refused("still_marking", 409, "上一次标记还在处理，请等它完成。")
+    if voids == (last is not None and last.voids):
+        raise Refused("already_so", 409, "该批次已经是这个状态。")
+    return reason_of(reason)
+
+
 def mark(batch: str, *, voids: bool, reason: str, actor: Actor, now: datetime) -> BatchMark:
     """Decide that a batch is void, or counts again; `continue_mark` carries it out.
 
@@ -151,17 +179,10 @@ def mark(batch: str, *, voids: bool, reason: str, actor: Actor, now: datetime) -
     carried out, 422 without a reason.
     """
     found = one_for(actor, batch)
-    may = actor.over(area=found.area_path, organ=found.organ_path)
-    if not may.has(Role.SUPERVISOR) and not (not found.area_path and is_provincial(actor)):
-        raise Refused("not_your_role", 403, "只有督办人员可以标记整批无效或恢复。")
-    reason = reason_of(reason)
     with transaction.atomic():
         connection.cursor().execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"batch {batch}"])
-        last = BatchMark.objects.filter(batch=batch).order_by("n").last()
-        if last is not None and last.finished_at is None:
-            raise Refused("still_marking", 409, "上一次标记还在处理，请等它完成。")
-        if voids == (last is not None and last.voids):
-            raise Refused("already_so", 409, "该批次已经是这个状态。")
+        reason = check_mark(found, voids=voids, reason=reason, actor=actor)
+        last = last_mark(batch)
         made = BatchMark.objects.create(
             batch=batch,
             n=last.n + 1 if last else 1,

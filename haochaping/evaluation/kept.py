@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import msgspec
 from django.db import connection
-from django.db.models import Exists, OuterRef
+from django.db.models import Count, Exists, Min, OuterRef, Q
 
 from haochaping.accounts.queries import visible
 from haochaping.evaluation.batches import is_provincial
@@ -20,7 +21,6 @@ from haochaping.kit.masks import mask_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
 
     from django.db.models import QuerySet
 
@@ -110,7 +110,7 @@ def _row(refusal: Refusal, now: datetime) -> dict[str, Any]:
     )
     id_ = UUID(bytes=digest[:16])
     no = refusal.refused
-    faults = [(f.field, f.code, f.message) for f in no.fields] or [("", no.code, no.message)]
+    faults = _faults(no)
     area, organ, window = refusal.place
     given = {"record": body.decode(), "faults": msgspec.json.encode(faults).decode()}
     if refusal.best_is_one:
@@ -153,19 +153,37 @@ class Opened:
     record: dict[str, Any] = field(repr=False)
     faults: list[tuple[str, str, str]] = field(repr=False)  # field, code, message
     best_is_one: bool
+    original: dict[str, Any] = field(default_factory=dict, repr=False)  # as it came, where it was mended since
 
 
 def open_kept(row: Rejected) -> Opened:
     given = blobs.unseal(bytes(row.blob), table=TABLE, row=row.id)
     record = msgspec.json.decode(given["record"])
     faults = [(f, code, mask_text(message)) for f, code, message in msgspec.json.decode(given["faults"])]
-    return Opened(record if isinstance(record, dict) else {}, faults, "best_is_one" in given)
+    original = msgspec.json.decode(given["original"]) if "original" in given else {}
+    return Opened(
+        record if isinstance(record, dict) else {},
+        faults,
+        "best_is_one" in given,
+        original if isinstance(original, dict) else {},
+    )
 
 
 def reseal_record(row: Rejected, record: Mapping[str, Any]) -> bytes:
-    """The row's blob with another record in it; the faults as they were found."""
+    """The row's blob with another record in it; as it came first stays beside it, and the faults as they were found."""
     given = blobs.unseal(bytes(row.blob), table=TABLE, row=row.id)
-    return blobs.seal(given | {"record": msgspec.json.encode(record).decode()}, table=TABLE, row=row.id)
+    mended = {"original": given["record"], **given, "record": msgspec.json.encode(record).decode()}
+    return blobs.seal(mended, table=TABLE, row=row.id)
+
+
+def reseal_faults(row: Rejected, no: Refused) -> bytes:
+    """The row's blob with the newest faults."""
+    given = blobs.unseal(bytes(row.blob), table=TABLE, row=row.id)
+    return blobs.seal(given | {"faults": msgspec.json.encode(_faults(no)).decode()}, table=TABLE, row=row.id)
+
+
+def _faults(no: Refused) -> list[tuple[str, str, str]]:
+    return [(f.field, f.code, f.message) for f in no.fields] or [("", no.code, no.message)]
 
 
 def rejected_for(actor: Actor) -> QuerySet[Rejected]:
@@ -180,6 +198,12 @@ def waiting_for(actor: Actor) -> QuerySet[Parked]:
     return rows | Parked.objects.filter(area_path="", organ_path="") if is_provincial(actor) else rows
 
 
+def counts_by_reason() -> list[tuple[str, int]]:
+    """How many are open for each reason, everywhere, most first: numbers for who runs the system."""
+    rows = Rejected.objects.filter(state=OPEN).order_by().values_list("reason").annotate(n=Count("id"))
+    return sorted(rows, key=lambda row: (-row[1], row[0]))
+
+
 def settled_receipt(event_id: UUID) -> Rejected | None:
     """Of an acknowledged rating that was refused later: the newest row that says what became of it."""
     rows = Rejected.objects.filter(event_id=event_id, kind="evaluation", is_acknowledged=True)
@@ -190,3 +214,28 @@ def overtaken() -> QuerySet[Rejected]:
     """Open refusals of ratings whose service is rated meanwhile."""
     rated = Evaluation.objects.filter(id=OuterRef("event_id"))
     return Rejected.objects.filter(Exists(rated), state=OPEN, kind="evaluation")
+
+
+OLD = timedelta(days=3)
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """How much waits for repair, and how long the oldest of it has."""
+
+    rejected: int
+    rejected_old: int
+    waiting: int
+    waiting_old: int
+    oldest: datetime | None
+
+
+def backlog(actor: Actor | None, now: datetime) -> Backlog:
+    """What is open in this actor's places; of None, everywhere: for who runs the system and sees numbers only."""
+    rejected = (Rejected.objects.all() if actor is None else rejected_for(actor)).filter(state=OPEN)
+    waiting = Parked.objects.all() if actor is None else waiting_for(actor)
+    is_old = Q(received_at__lte=now - OLD)
+    ours = rejected.aggregate(n=Count("id"), old=Count("id", filter=is_old), first=Min("received_at"))
+    theirs = waiting.aggregate(n=Count("id"), old=Count("id", filter=is_old), first=Min("received_at"))
+    oldest = min((first for first in (ours["first"], theirs["first"]) if first), default=None)
+    return Backlog(ours["n"], ours["old"], theirs["n"], theirs["old"], oldest)

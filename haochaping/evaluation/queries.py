@@ -174,6 +174,11 @@ def excluded(ids: Iterable[UUID]) -> set[UUID]:
     return {event_id for event_id, n, excludes in rows if excludes and latest[event_id] == n}
 
 
+def services_seen_by(actor: Actor, ids: Iterable[UUID]) -> dict[UUID, ServiceEvent]:
+    """Of these service events, those in this actor's places, by id."""
+    return visible(ServiceEvent.objects.filter(id__in=list(ids)), actor).in_bulk()
+
+
 def closing(area: str, service_time: datetime, day: date) -> Deadline:
     """When the window to rate a service of that moment is over, by the policy of its own day."""
     return deadline(service_time, _policy(area, day).supplement.within.term, calendar(area))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from procrastinate.contrib.django import app
 
 from haochaping.accounts.commands import forget_nonces
-from haochaping.flow import services
+from haochaping.flow import marking, repair, services
 from haochaping.kit import clock
 
 
@@ -19,3 +19,15 @@ def resume_parked(timestamp: int) -> None:  # noqa: ARG001
 @app.task(queue="minute", pass_context=False)
 def drop_old_nonces(timestamp: int) -> None:  # noqa: ARG001
     forget_nonces(now=clock.now())
+
+
+@app.periodic(cron="* * * * *")
+@app.task(queue="minute", pass_context=False)
+def finish_batch_marks(timestamp: int) -> None:  # noqa: ARG001
+    marking.finish_marks(now=clock.now())
+
+
+@app.periodic(cron="*/10 * * * *")
+@app.task(queue="minute", pass_context=False)
+def settle_overtaken(timestamp: int) -> None:  # noqa: ARG001
+    repair.supersede_overtaken(now=clock.now())

@@ -28,6 +28,7 @@ from haochaping.evaluation.kept import (
     open_kept,
     overtaken,
     rejected_for,
+    reseal_faults,
     reseal_record,
     waiting_for,
     wire_of,
@@ -160,7 +161,7 @@ def retry_some(ids: Sequence[UUID], *, actor: Actor, now: datetime) -> int:
 
 
 def fix(id: UUID, changes: Mapping[str, str], *, actor: Actor, now: datetime) -> Tried:  # noqa: A002
-    """Mend what may be mended, and try again; all or nothing: a mend that does not help leaves the record as it was.
+    """Mend what may be mended, and try again. As it came first stays beside it, whatever comes of the try.
 
     Refused 404, 409, 422 where a field may not be changed so.
     """
@@ -172,13 +173,8 @@ def fix(id: UUID, changes: Mapping[str, str], *, actor: Actor, now: datetime) ->
             _require_service(actor, mended)
         if mended == record:
             raise Refused("nothing_changed", 422, "没有改动。请更正后再提交，或直接重试。")
-        before = Rejected.objects.filter(id=row.id)
-        sealed = bytes(row.blob)
         row.blob = reseal_record(row, mended)
-        before.update(blob=row.blob)
         tried = _try(row, now)
-        if tried.no is not None and tried.row.state == OPEN:
-            before.update(blob=sealed)
         changed = sorted(name for name in mended.keys() | record.keys() if mended.get(name) != record.get(name))
         audit(actor, "repair_fix", str(id), now=now, result=_word(tried), facts={"fields": "、".join(changed)})
     return tried
@@ -293,6 +289,7 @@ def _try(row: Rejected, now: datetime, *, waives: frozenset[str] = frozenset()) 
     if tried.no is not None and row.state == OPEN:
         row.reason = tried.no.fields[0].code if tried.no.fields else tried.no.code
         row.fields = [[f.field, f.code] for f in tried.no.fields] or [["", tried.no.code]]
+        row.blob = reseal_faults(row, tried.no)
     row.save()
     return tried
 

@@ -13,6 +13,7 @@ from haochaping.console import queries
 from haochaping.console.access import needs
 from haochaping.console.rules import MAY_OPEN, may_open
 from haochaping.directory.queries import dangling
+from haochaping.evaluation.kept import backlog
 from haochaping.exchange.queries import health
 from haochaping.kit import clock
 from haochaping.policy.queries import calendar, rules
@@ -40,6 +41,7 @@ def workbench(request: HttpRequest) -> HttpResponse:
             "year": year,
             "knows_year": calendar().knows(year),
             "dangling": dangling(),
+            "repair": backlog(None, now),
         }
         return render(request, "console/workbench_admin.html", checks)
     return render(request, "console/workbench_clerk.html")
