@@ -9,11 +9,11 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install --require-hashes
 WORKERS ?= auto
 
-.PHONY: help demo setup test lint bench check spark shots lock clean
+.PHONY: help demo setup test lint bench check spark old-browser shots lock clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/base.stamp build/static.stamp ## a made-up province on 127.0.0.1 (PROFILE=jiangsu|shenzhen|qufu|shanghai PORT= DATA= SCALE=small|medium|large)
 	@HCP_DATA="$(DATA)" exec $(BIN)/python -m haochaping.project.cli demo --profile $(PROFILE) --port $(PORT) --scale $(SCALE)
@@ -32,6 +32,10 @@ lint: .venv/dev.stamp build/static.stamp ## ruff, mypy strict, the layers
 
 spark: .venv-spark/stamp build/static.stamp ## the metric dictionary's golden tests on Spark
 	.venv-spark/bin/python -m pytest -n 0 -m spark
+
+old-browser: .venv/dev.stamp build/static.stamp ## the citizens' pages in Chromium 72 of 2019, fetched by npm on demand
+	@bin/old-browser
+	$(BIN)/python -m pytest -n 0 -m old_browser
 
 check: ## what CI runs: lint, the Spark golden tests, every test
 	@$(MAKE) --no-print-directory lint
