@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef, Q
@@ -34,8 +36,8 @@ from haochaping.policy.queries import policy_at, rules
 from haochaping.rectification.queries import REVEAL
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
-    from uuid import UUID
 
     from haochaping.accounts.rules import Actor
     from haochaping.evaluation.queries import Identity
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 
 NOT_HELD = Refused("not_held", 409, "这个电话不在您手上：超过15分钟没有结果，或已由别人拨打。请回到名单取下一个。")
 RATED_ELSEWHERE = Refused("already_rated", 409, "办件人已从其他渠道评价，不必再问。请致谢后取下一个。")
+BATCH = 1_000
 LOCK = 0x6843_6F75_7400  # one drawer at a time, or a citizen's quota could be overdrawn
 
 
@@ -54,37 +57,51 @@ def draw_callouts(*, now: datetime) -> int:
     A service is drawn from the day after it was given until its rating window closes. Whether it is drawn stands in its
     keyed id: repeating the draw changes nothing.
     """
-    shares = [rule.policy.callout.share for rule in rules()]
-    if not any(shares):
-        return 0
-    today = clock.day(now)
-    with transaction.atomic():
-        connection.cursor().execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
-        events = ServiceEvent.objects.filter(
-            ~Exists(Evaluation.objects.filter(id=OuterRef("id"))),
-            ~Exists(CallOut.objects.filter(event_id=OuterRef("id"))),
-            Exists(Applicant.objects.filter(id=OuterRef("id"), phone_index__isnull=False)),
-            id__lt=drawn_below(max(shares)),
-            service_day__gte=today - timedelta(days=LOOKS_BACK),
-            service_day__lt=today,
-            closes_at__gt=now,
-            is_probe=False,
-        ).order_by("id")
-        return sum(_draw(event, now) for event in events)
+    share = max((rule.policy.callout.share for rule in rules()), default=0.0)
+    today, made, after = clock.day(now), 0, UUID(int=0)
+    events = ServiceEvent.objects.filter(
+        ~Exists(Evaluation.objects.filter(id=OuterRef("id"))),
+        ~Exists(CallOut.objects.filter(event_id=OuterRef("id"))),
+        Exists(Applicant.objects.filter(id=OuterRef("id"), phone_index__isnull=False)),
+        id__lt=drawn_below(share),
+        service_day__gte=today - timedelta(days=LOOKS_BACK),
+        service_day__lt=today,
+        closes_at__gt=now,
+        is_probe=False,
+    ).order_by("id")
+    while share:
+        with transaction.atomic():
+            connection.cursor().execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+            block = list(events.filter(id__gt=after)[:BATCH])
+            made += _draw(block, now)
+        if not block:
+            break
+        after = block[-1].id
+    return made
 
 
-def _draw(event: ServiceEvent, now: datetime) -> bool:
-    callout = _rules(event)
-    if callout is None or event.id >= drawn_below(callout.share):
-        return False
-    person = Applicant.objects.get(id=event.id)
-    if person.phone_index is None or _quota_used(bytes(person.phone_index), callout, now):
-        return False
-    if not _may_call(applicant(person)):
-        return False
-    CallOut.objects.create(
+def _draw(events: Sequence[ServiceEvent], now: datetime) -> int:
+    people = Applicant.objects.in_bulk([event.id for event in events])
+    asked = _asked({bytes(p.phone_index) for p in people.values() if p.phone_index is not None})
+    drawn = []
+    for event in events:
+        callout, person = _rules(event), people[event.id]
+        if callout is None or event.id >= drawn_below(callout.share):
+            continue
+        phone = bytes(person.phone_index or b"")
+        since = now - queries.length(callout.quota.within.term)
+        if sum(at > since for at in asked[phone]) >= callout.quota.n or not _may_call(applicant(person)):
+            continue
+        asked[phone].append(now)
+        drawn.append(_callout(event, phone, now))
+    CallOut.objects.bulk_create(drawn)
+    return len(drawn)
+
+
+def _callout(event: ServiceEvent, phone: bytes, now: datetime) -> CallOut:
+    return CallOut(
         event_id=event.id,
-        phone_index=bytes(person.phone_index),
+        phone_index=phone,
         area_path=event.area_path,
         organ_path=event.organ_path,
         window_code=event.window_code,
@@ -92,7 +109,6 @@ def _draw(event: ServiceEvent, now: datetime) -> bool:
         closes_at=event.closes_at,
         made_at=now,
     )
-    return True
 
 
 def _rules(event: ServiceEvent) -> Callout | None:
@@ -108,11 +124,13 @@ def _may_call(who: Identity) -> bool:
     return phone_of(who.mobile) is not None and may_call(who.mobile)
 
 
-def _quota_used(phone: bytes, callout: Callout, now: datetime) -> bool:
-    """Whether this citizen was called, or is to be called, as often as the policy allows within its term."""
-    since = now - queries.length(callout.quota.within.term)
-    theirs = CallOut.objects.filter(Q(tries__gt=0) | Q(state=CallState.WAITING), phone_index=phone, made_at__gt=since)
-    return theirs.count() >= callout.quota.n
+def _asked(phones: set[bytes]) -> dict[bytes, list[datetime]]:
+    """When each of these citizens was called, or was put on the list and waits: what uses up their quota."""
+    counts = Q(tries__gt=0) | Q(state=CallState.WAITING)
+    asked: dict[bytes, list[datetime]] = defaultdict(list)
+    for phone, at in CallOut.objects.filter(counts, phone_index__in=phones).values_list("phone_index", "made_at"):
+        asked[bytes(phone)].append(at)
+    return asked
 
 
 def settle_callouts(*, now: datetime) -> int:
