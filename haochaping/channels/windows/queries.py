@@ -45,6 +45,12 @@ def signs_of(code: str) -> list[Sign]:
     return list(Sign.objects.filter(window_code=code).order_by("-made_at", "-serial"))
 
 
+def replaced_windows(codes: Iterable[str]) -> set[str]:
+    """Of these windows, those whose sign was replaced at least once."""
+    rows = Sign.objects.filter(window_code__in=list(codes), replaced_at__isnull=False)
+    return set(rows.values_list("window_code", flat=True))
+
+
 class Tally(NamedTuple):
     scans: int = 0
     ratings: int = 0

@@ -147,6 +147,11 @@ def rejected_rows(upload: Upload) -> bytes:
     return gzip.decompress(bytes(upload.rejected)) if upload.rejected is not None else b""
 
 
+def table(lines: Sequence[str]) -> list[list[str]]:
+    """Lines of such a CSV without their head, as cells."""
+    return list(csv.reader(lines[1:]))
+
+
 def as_wire(window: object) -> dict[str, str]:
     """A window by its wire names, as an import expects it; {} for none."""
     if window is None:
