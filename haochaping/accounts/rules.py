@@ -99,10 +99,14 @@ def citizen(event_id: object) -> Actor:
 _HOST = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
 
 
+_OWN_MACHINE = frozenset({"127.0.0.1", "localhost"})
+
+
 def origin_of(url: str) -> str:
     """`https://host[:port]` of an absolute address in one spelling, "" for anything else.
 
-    Whatever a browser may read otherwise than we do (control characters, backslashes, user names, other schemes) is none.
+    Plain http only to this very machine, for trials. Whatever a browser may read otherwise than we do (control characters,
+    backslashes, user names, other schemes) is none.
     """
     if len(url) > 2000 or not url.isascii() or not url.isprintable() or re.search(r"[\s\\]", url):
         return ""
@@ -111,9 +115,10 @@ def origin_of(url: str) -> str:
         host, port = parts.hostname or "", parts.port
     except ValueError:
         return ""
-    if parts.scheme != "https" or "@" in parts.netloc or not _HOST.fullmatch(host) or parts.netloc.endswith(":"):
+    usual = {"https": 443} | ({"http": 80} if host in _OWN_MACHINE else {})
+    if parts.scheme not in usual or "@" in parts.netloc or not _HOST.fullmatch(host) or parts.netloc.endswith(":"):
         return ""
-    return f"https://{host}" if port in {None, 443} else f"https://{host}:{port}"
+    return f"{parts.scheme}://{host}" if port in {None, usual[parts.scheme]} else f"{parts.scheme}://{host}:{port}"
 
 
 def area_prefix(code: str) -> str:

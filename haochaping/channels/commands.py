@@ -18,14 +18,30 @@ if TYPE_CHECKING:
     from haochaping.evaluation.records import Submission
 
 
-def make_link(event_id: UUID, pf: int, ttl: timedelta, by: str, now: datetime, *, is_short: bool = False) -> str:
+def make_link(
+    event_id: UUID,
+    pf: int,
+    ttl: timedelta,
+    by: str,
+    now: datetime,
+    *,
+    is_short: bool = False,
+    return_url: str = "",
+) -> str:
     """The token of a new link to rate this service event through channel `pf`; it is nowhere kept but in the answer.
 
-    A short one (SMS, paper) has 65 bits and may be typed in any case; misses are limited.
+    A short one (SMS, paper) has 65 bits and may be typed in any case; misses are limited. `return_url` is shown after the
+    thanks as long as the maker's app allows its origin.
     """
     token = ids.new_short_token() if is_short else ids.new_token()
     Link.objects.create(
-        digest=ids.token_digest(token), event_id=event_id, pf=pf, expires_at=now + ttl, made_by=by, made_at=now
+        digest=ids.token_digest(token),
+        event_id=event_id,
+        pf=pf,
+        expires_at=now + ttl,
+        made_by=by,
+        made_at=now,
+        return_url=return_url,
     )
     return token
 

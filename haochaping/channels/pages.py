@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import segno
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
+from haochaping.accounts.queries import returns_to
 from haochaping.channels import commands, forms, queries
 from haochaping.channels.forms import Draft
 from haochaping.channels.rules import Misses, Standing, by_when, in_groups, receipt_of
@@ -64,9 +66,9 @@ def _show(request: HttpRequest, found: Found) -> HttpResponse:
         case Standing.JUST_RATED:
             return _thanks(request, found)
         case Standing.RATED:
-            return render(request, "channels/rated.html", {"found": found})
+            return render(request, "channels/rated.html", {"found": found, "back": way_back(request, found)})
         case _:
-            context = {"found": found, "closed_on": by_when(found.event.closes_at)}
+            context = {"found": found, "closed_on": by_when(found.event.closes_at), "back": way_back(request, found)}
             return render(request, "channels/over.html", context, status=410)
 
 
@@ -86,9 +88,27 @@ def _rate(request: HttpRequest, found: Found, visit: str, now: datetime) -> Http
             if no.status == 422:
                 return _form(request, found, draft, no)
             raise
-    answer = HttpResponseRedirect(request.path)
+    back = way_back(request, found)
+    answer = HttpResponseRedirect(request.path + ("?" + urlencode({"return": back.url}) if back else ""))
     answer.status_code = 303
     return answer
+
+
+class Back(NamedTuple):
+    """A site to return to after the thanks, by the rater's own press."""
+
+    url: str
+    name: str
+
+
+def way_back(request: HttpRequest, found: Found) -> Back | None:
+    """Where the rater came from: `?return=`, else what the link was made with; only to an origin that the app which made
+    the link allows (docs/embed.md). Any other address is as if none had been given.
+    """
+    for url in (request.GET.get("return", ""), found.link.return_url):
+        if name := returns_to(found.link.made_by, url):
+            return Back(url, name)
+    return None
 
 
 def _form(request: HttpRequest, found: Found, draft: Draft, refused: Refused | None = None) -> HttpResponse:
@@ -105,6 +125,7 @@ def _thanks(request: HttpRequest, found: Found) -> HttpResponse:
         "receipt": in_groups(receipt),
         "link": f"/r/{receipt}",
         "qr": qr_svg(f"{settings.PUBLIC_URL}/r/{receipt}"),
+        "back": way_back(request, found),
     }
     return render(request, "channels/thanks.html", context)
 

@@ -13,11 +13,10 @@ from haochaping.channels import forms
 from haochaping.channels.forms import Draft
 from haochaping.channels.my import access, acts, data, queries, rules
 from haochaping.channels.my.access import for_citizens, see_other
-from haochaping.channels.queries import subject
+from haochaping.channels.queries import offered, subject
 from haochaping.evaluation.rules import Level
 from haochaping.kit import clock
 from haochaping.kit.errors import Refused
-from haochaping.policy import queries as policy
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -74,7 +73,7 @@ def _rating_form(
     *,
     is_anonymous: bool = False,
 ) -> HttpResponse:
-    norms = policy.indicators(found.event.area_path, clock.today())
+    norms = offered(found.event, rules.pf_of(request.headers.get("User-Agent", "")), clock.today())
     context = forms.context(subject(found.event), draft, norms, refused)
     context |= {"me": me, "is_anonymous": is_anonymous}
     return render(request, "channels/my/rate.html", context, status=422 if refused else 200)
