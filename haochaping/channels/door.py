@@ -10,6 +10,7 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
+from http import HTTPStatus
 from threading import Barrier
 from typing import TYPE_CHECKING, Any
 
@@ -355,7 +356,9 @@ def _admit_chunk(lines: Sequence[Any], start: int, batch: str, app: AppInfo, now
 
 def _result(outcome: Outcome) -> dict[str, Any]:
     if outcome.refused is not None:
-        status = "rejected" if outcome.status == "kept" else outcome.status  # to its sender it is refused
+        status = outcome.status
+        if status == "kept":  # for repair; to its sender it is refused
+            status = "conflict" if outcome.refused.status == HTTPStatus.CONFLICT else "rejected"
         return {"status": status, "errors": _errors(outcome.refused)}
     return {"status": outcome.status, "id": str(outcome.id), "receipt": outcome.receipt} | _order(outcome)
 

@@ -75,8 +75,8 @@ def admit(
     which organs' services they may rate. When this returns, what was created is on disk: service events stay, each
     has at most one rating, each bad one its order. A database error in one of them does not touch the others.
 
-    With `keeps_refused` what is refused is on disk too, for repair: its outcome is `kept`; a `conflict` is kept as
-    superseded. `lane` says how they came: device, batch, import or desk.
+    With `keeps_refused` what is refused is on disk too, for repair: its outcome is `kept`, that of a rating whose service
+    has another one `conflict` (kept as superseded). `lane` says how they came: device, batch, import or desk.
     """
     nonces = nonces or [None] * len(submissions)
     apps = apps or [None] * len(submissions)
@@ -110,14 +110,16 @@ def _keep_refused(
                 event_id=o.id,
                 place=place_of(None if o.refused is NOT_YOURS else events.get(o.id), app),
                 arrived=s.arrived,
-                is_superseded=o.status == "conflict" and o.refused is ALREADY_RATED,
+                is_superseded=o.refused is ALREADY_RATED,
             )
             for s, o, app in refused
             if o.refused is not None
         ],
         now=now,
     )
-    return [replace(o, status="kept") if o.status == "rejected" else o for o in outcomes]
+    return [
+        replace(o, status="kept") if o.refused is not None and o.refused is not ALREADY_RATED else o for o in outcomes
+    ]
 
 
 def _id(s: Submission) -> UUID:
