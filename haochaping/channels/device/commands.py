@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
+from django.db.models import Q
 
 from haochaping.accounts.commands import audit, use_nonces
 from haochaping.accounts.rules import Actor
@@ -70,8 +71,9 @@ def issue_code(
     device.code_digest = ids.token_digest(code)
     with transaction.atomic():
         unused = Device.objects.filter(kind=kind, enrolled_at=None, window=device.window, hall=device.hall)
-        if device.window or replaces:
-            unused.filter(**({} if device.window else {"replaces": replaces})).delete()
+        if not device.window:  # a hall may have many terminals: only the code for this very one is void
+            unused = unused.filter(Q(id=replaces) | Q(replaces=replaces)) if replaces else unused.none()
+        unused.delete()
         device.save(force_insert=True)
         facts = {"kind": str(kind), "window": device.window, "hall": device.hall}
         audit(

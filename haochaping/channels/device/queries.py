@@ -136,3 +136,18 @@ def windows_without(rows: Iterable[str]) -> list[str]:
     busy = Device.objects.filter(kind=rules.Kind.TABLET, window__in=wanted, enrolled_at__isnull=False, revoked_at=None)
     taken = set(busy.values_list("window", flat=True))
     return [code for code in wanted if code not in taken]
+
+
+def in_state(rows: QuerySet[Device], wanted: str, now: datetime) -> QuerySet[Device]:
+    """The rows of one state (`rules.state`); of all of them for a word that is none."""
+    fresh = now - rules.ONLINE_WITHIN
+    working = rows.filter(revoked_at=None, enrolled_at__isnull=False)
+    made = rows.filter(revoked_at=None, enrolled_at=None)
+    by_state = {
+        rules.State.REVOKED: rows.filter(revoked_at__isnull=False),
+        rules.State.ONLINE: working.filter(last_seen_at__gt=fresh),
+        rules.State.OFFLINE: working.exclude(last_seen_at__gt=fresh),
+        rules.State.WAITING: made.filter(code_expires_at__gt=now),
+        rules.State.EXPIRED: made.exclude(code_expires_at__gt=now),
+    }
+    return by_state[rules.State(wanted)] if wanted in tuple(rules.State) else rows
