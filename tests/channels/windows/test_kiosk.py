@@ -69,7 +69,14 @@ class TestMyServices:
             assert hidden not in shown
 
     @pytest.mark.parametrize(
-        "typed", [CARD, f" {CARD}\r\n", "３２０１０２１９０００１０１００１８", f"赵试样,男,{CARD},江苏省", "320102 19000101 0018"]
+        "typed",
+        [
+            CARD,
+            f" {CARD}\r\n",
+            "３２０１０２１９０００１０１００１８",
+            f"赵试样,男,{CARD},江苏省",
+            "320102 19000101 0018",
+        ],
     )
     def test_a_card_reader_may_type_other_fields_too(self, kiosk, served, typed):
         served()
