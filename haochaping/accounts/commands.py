@@ -7,13 +7,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.hashers import make_password
-from django.db import connection, transaction
+from django.db import transaction
 
 from haochaping.accounts.models import App, AppKey, Audit, Grant, Nonce, Person
 from haochaping.accounts.queries import forget_apps
 from haochaping.accounts.rules import WINDOW_MS, Actor, Role, Scope, origin_of
 from haochaping.kit import blobs
 from haochaping.kit.errors import FieldError, Refused
+from haochaping.kit.rows import fetch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -150,13 +151,11 @@ def use_nonces(nonces: Iterable[tuple[str, str]], *, now: datetime) -> set[tuple
     wanted = sorted(set(nonces))
     if not wanted:
         return set()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO accounts_nonce (app_id, nonce, used_at) SELECT a, n, %s FROM unnest(%s::text[], %s::text[]) AS t(a, n)"
-            " ON CONFLICT DO NOTHING RETURNING app_id, nonce",
-            [now, [a for a, _ in wanted], [n for _, n in wanted]],
-        )
-        return set(cursor.fetchall())
+    statement = (
+        "INSERT INTO accounts_nonce (app_id, nonce, used_at) SELECT a, n, %s FROM unnest(%s::text[], %s::text[]) AS t(a, n)"
+        " ON CONFLICT DO NOTHING RETURNING app_id, nonce"
+    )
+    return {(a, n) for a, n in fetch(statement, [now, [a for a, _ in wanted], [n for _, n in wanted]])}
 
 
 def forget_nonces(*, now: datetime) -> int:

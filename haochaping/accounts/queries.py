@@ -99,6 +99,14 @@ def app_info(app_id: str) -> AppInfo | None:
     return info
 
 
+def is_at_hand(app_id: str) -> bool:
+    """Whether `app_info` would answer from memory, and its signature costs microseconds: a door's event loop may ask it."""
+    kept = _apps.get(app_id)
+    if kept is None or time.monotonic() - kept[0] >= KEYS_LIVE:
+        return False
+    return kept[1] is None or kept[1].algorithm != "sm2"
+
+
 def forget_apps() -> None:
     """Read every app anew at the next request."""
     with _apps_lock:

@@ -64,9 +64,8 @@ def check(method: str, target: str, headers: Mapping[str, str], body: bytes, now
     nothing is learnt about which app ids exist.
     """
     given = {name: headers.get(name, "") for name in SIGNATURE_HEADERS}
-    for name, value in given.items():
-        if not value:
-            raise BadSignature("signature_missing", f"缺少请求头 {name}。", now)
+    if missing := next((name for name, value in given.items() if not value), None):
+        raise BadSignature("signature_missing", f"缺少请求头 {missing}。", now)
     if not given["x-timestamp"].isascii() or not given["x-timestamp"].isdigit() or len(given["x-timestamp"]) > 15:
         raise BadSignature("timestamp_malformed", "X-Timestamp 应为毫秒时间戳。", now)
     if abs(int(given["x-timestamp"]) - int(now.timestamp() * 1000)) > WINDOW_MS:
@@ -74,10 +73,11 @@ def check(method: str, target: str, headers: Mapping[str, str], body: bytes, now
     if not _NONCE.fullmatch(given["x-nonce"]):
         raise BadSignature("nonce_malformed", "X-Nonce 应为 16 至 32 字节的十六进制数。", now)
     app = queries.app_info(given["x-app-id"])
-    text = text_to_sign(method, target, given["x-timestamp"], given["x-nonce"], crypto.sm3(body).hex())
+    content = crypto.sm3(body).hex()
+    text = text_to_sign(method, target, given["x-timestamp"], given["x-nonce"], content)
     if app is None or not _holds(app, text, given["x-signature"]):
         raise BadSignature("signature_invalid", "签名不正确：请核对 X-App-Id、密钥、待签文本与请求体。", now)
-    if not _equal(given["x-content-sm3"].lower(), crypto.sm3(body).hex()):
+    if not _equal(given["x-content-sm3"].lower(), content):
         raise BadSignature("signature_invalid", "X-Content-SM3 与请求体不符。", now)
     return SignedBy(app, given["x-nonce"].lower())
 

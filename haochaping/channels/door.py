@@ -15,11 +15,13 @@ from threading import Barrier
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from django.db import DatabaseError, InterfaceError, OperationalError, connections, transaction
+from django.db import InterfaceError, OperationalError, connections, transaction
 from psycopg_pool import PoolTimeout
 
 from haochaping.accounts import signing
 from haochaping.accounts.commands import use_nonces
+from haochaping.accounts.queries import is_at_hand
+from haochaping.channels.lane import TRY_AGAIN, WRITERS, Lane, connected
 from haochaping.evaluation import batches
 from haochaping.evaluation.kept import Refusal, keep, place_of
 from haochaping.evaluation.records import read_evaluation
@@ -44,13 +46,9 @@ Send = "Callable[[Mapping[str, Any]], Awaitable[None]]"
 ONE_MOST = 64 * 1024  # bytes of a body with one record
 MANY_MOST = 16 * 1024 * 1024  # bytes of a batch
 SERVICES_MOST, BATCH_MOST = 1_000, 10_000  # records
-GATHER_SECONDS, GATHER_MOST = 0.005, 500
-WAITING_MOST = 5_000  # ratings between their requests and their group
 CHUNK = 2_000  # ratings of a batch in one transaction
-WRITERS = 2
 DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
 
-TRY_AGAIN = Refused("try_again", 503, "系统暂时无法保存，请稍后重试，数据请勿丢弃。")
 RETRY_AFTER = ((b"retry-after", b"2"),)
 log = logging.getLogger(__name__)
 
@@ -60,16 +58,6 @@ class Answer:
     status: int
     body: Any
     headers: tuple[tuple[bytes, bytes], ...] = ()
-
-
-@dataclass
-class Waiting:
-    """A rating between its request and its group."""
-
-    submission: Submission
-    signed: SignedBy
-    now: datetime
-    answer: asyncio.Future[Outcome]
 
 
 class Door:
@@ -82,9 +70,8 @@ class Door:
             "/api/v1/evaluations": (self.evaluation, ONE_MOST),
             "/api/v1/evaluations/batch": (self.batch, MANY_MOST),
         }
-        self.writers = ThreadPoolExecutor(WRITERS, thread_name_prefix="door")
-        self.waiting: list[Waiting] = []
-        self.gathering: asyncio.Task[None] | None = None
+        self.singles = Lane()
+        self.bulk = ThreadPoolExecutor(WRITERS, thread_name_prefix="bulk")  # so that a batch holds no single rating up
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -108,24 +95,30 @@ class Door:
             if message["type"] == "lifespan.startup":
                 await send({"type": "lifespan.startup.complete"})
             else:
-                if self.gathering is not None:
-                    await self.gathering
+                await self.singles.empty()
                 await asyncio.to_thread(self.close)
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 
     def close(self) -> None:
         """End the writer threads, each with its database connection."""
-        together = Barrier(WRITERS)  # so that each thread takes one of the farewells
-        for _ in range(WRITERS):
-            self.writers.submit(_leave, together)
-        self.writers.shutdown()
+        for threads in (self.bulk, self.singles.threads):
+            together = Barrier(WRITERS)  # so that each thread takes one of the farewells
+            for _ in range(WRITERS):
+                threads.submit(_leave, together)
+            threads.shutdown()
 
     async def _answer(self, handle: Any, most: int, scope: Scope, receive: Any) -> Answer:
         try:
+            if handle == self.evaluation and self.singles.is_full:
+                raise TRY_AGAIN  # before any work: a flood must cost less than what it asks for
             body = await _body(scope, receive, most)
             now = clock.now()
-            signed = await self._in_writer(_signed, scope, body, now)
+            headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+            if is_at_hand(headers.get("x-app-id", "")):
+                signed = _signed(scope, headers, body, now)
+            else:
+                signed = await self._in_bulk(_signed, scope, headers, body, now)
             answer: Answer = await handle(signed, body, now)
         except Refused as no:
             return Answer(no.status, no.as_json(), RETRY_AFTER if no is TRY_AGAIN else ())
@@ -145,7 +138,7 @@ class Door:
         if not all(isinstance(record, dict) for record in records):
             raise Refused("malformed", 422, "请求体应为一条办件服务或其数组。")
         app = signed.app
-        done = await self._in_writer(
+        done = await self._in_bulk(
             lambda: admit_services(
                 records, source=app.app_id, now=now, app=app, nonce=signed.nonce_key, is_probe=app.is_probe
             )
@@ -166,7 +159,7 @@ class Door:
         if not isinstance(record, dict):
             raise Refused("malformed", 422, "请求体应为一条评价。多条请用 /api/v1/evaluations/batch。")
         submission = read_evaluation(record, source=signed.app.app_id, best_is_one=signed.app.best_is_one)
-        outcome = await self._gather(Waiting(submission, signed, now, asyncio.get_running_loop().create_future()))
+        outcome = await self.singles.put(submission, signed, now)
         if outcome.refused is not None:
             if outcome.refused is NONCE_USED:
                 raise signing.BadSignature(NONCE_USED.code, NONCE_USED.message, now)
@@ -182,54 +175,13 @@ class Door:
         lines = _lines(body)
         if len(lines) > BATCH_MOST:
             raise Refused("too_many", 422, f"每批最多 {BATCH_MOST} 条评价，现有 {len(lines)} 条，请分批提交。")
-        batch, results = await self._in_writer(_admit_lines, lines, signed, now)
+        batch, results = await self._in_bulk(_admit_lines, lines, signed, now)
         return Answer(200, {"batch": batch, "results": results})
 
-    async def _gather(self, item: Waiting) -> Outcome:
-        """Put the rating with those that arrive within 5 ms; its outcome once the group is on disk."""
-        if len(self.waiting) >= WAITING_MOST:
-            raise TRY_AGAIN  # rather than pile up what the database cannot take
-        self.waiting.append(item)
-        if self.gathering is None or self.gathering.done():
-            self.gathering = asyncio.create_task(self._drain())
-        return await item.answer
-
-    async def _drain(self) -> None:
-        await asyncio.sleep(GATHER_SECONDS)
-        while self.waiting:
-            group, self.waiting = self.waiting[:GATHER_MOST], self.waiting[GATHER_MOST:]
-            try:
-                outcomes = await self._in_writer(
-                    lambda group=group: admit(
-                        [w.submission for w in group],
-                        now=max(w.now for w in group),
-                        nonces=[w.signed.nonce_key for w in group],
-                        apps=[w.signed.app for w in group],
-                    )
-                )
-            except Exception as error:  # noqa: BLE001  each waiting request answers for itself
-                for w in group:
-                    if not w.answer.done():
-                        w.answer.set_exception(error)
-            else:
-                for w, outcome in zip(group, outcomes, strict=True):
-                    if not w.answer.done():
-                        w.answer.set_result(outcome)
-
-    async def _in_writer(self, work: Callable[..., Any], *arguments: Any) -> Any:
-        """Run blocking work in one of the writer threads, with this request's clock."""
+    async def _in_bulk(self, work: Callable[..., Any], *arguments: Any) -> Any:
+        """Run blocking work in one of the bulk threads, with this request's clock."""
         context = copy_context()
-        return await asyncio.get_running_loop().run_in_executor(self.writers, context.run, _connected, work, arguments)
-
-
-def _connected(work: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-    """A dead connection is dropped, so that the next request makes a new one; a good one is kept for the next."""
-    try:
-        return work(*arguments)
-    except DatabaseError:
-        for connection in connections.all(initialized_only=True):
-            connection.close_if_unusable_or_obsolete()
-        raise
+        return await asyncio.get_running_loop().run_in_executor(self.bulk, context.run, connected, work, arguments)
 
 
 def _leave(together: Barrier) -> None:
@@ -237,8 +189,7 @@ def _leave(together: Barrier) -> None:
     connections.close_all()
 
 
-def _signed(scope: Scope, body: bytes, now: datetime) -> SignedBy:
-    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+def _signed(scope: Scope, headers: dict[str, str], body: bytes, now: datetime) -> SignedBy:
     query = scope.get("query_string", b"").decode("latin-1")
     raw = scope.get("raw_path") or scope["path"].encode()
     path = raw.decode("latin-1").partition("?")[0]

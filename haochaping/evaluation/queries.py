@@ -24,6 +24,7 @@ from haochaping.evaluation.models import (
 from haochaping.kit import blobs, ids
 from haochaping.kit.crypto import equal
 from haochaping.kit.errors import Refused
+from haochaping.kit.rows import hexed
 from haochaping.kit.workdays import deadline
 from haochaping.policy.queries import calendar, indicators, policy_at, rules
 
@@ -207,9 +208,10 @@ def catalogue(area: str, day: date) -> Mapping[str, IndicatorInfo]:
 
 
 def evaluation_row(row: Evaluation) -> dict[str, Any]:
-    """The columns under the row's SM3: all but the hash itself and the transaction that wrote it."""
-    return {
+    """The columns under the row's SM3: all but the hash itself and the transaction that wrote it; bytes in hex."""
+    columns = {
         field.attname: getattr(row, field.attname)
         for field in Evaluation._meta.concrete_fields
         if field.attname not in {"row_sm3", "xid"}
     }
+    return {name: hexed(bytes(v)) if isinstance(v, (bytes, memoryview)) else v for name, v in columns.items()}

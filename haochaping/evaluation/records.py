@@ -89,27 +89,27 @@ class Reader:
         self.errors.append(FieldError(name, code, message))
 
     def text(self, name: str, most: int, *, required: bool = False) -> str:
-        value = self.record.get(name)
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            value = str(value)
-        if value is None:
-            value = ""
+        value: Any = self.record.get(name, "")
         if not isinstance(value, str):
-            self.refuse(name, "not_text", f"{name} 应为文本。")
-            return ""
-        value = value.strip()
-        if "\x00" in value:
+            if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
+                self.refuse(name, "not_text", f"{name} 应为文本。")
+                return ""
+            value = "" if value is None else str(value)
+        text: str = value.strip()
+        if "\x00" in text:
             self.refuse(name, "not_text", f"{name} 含有空字符，请去除。")
             return ""
-        if len(value) > most:
-            self.refuse(name, "too_long", f"{name} 最多 {most} 个字符，现有 {len(value)} 个。")
+        if len(text) > most:
+            self.refuse(name, "too_long", f"{name} 最多 {most} 个字符，现有 {len(text)} 个。")
             return ""
-        if required and not value:
+        if required and not text:
             self.refuse(name, "required", f"缺少 {name}。")
-        return value
+        return text
 
     def number(self, name: str, least: int, most: int, *, required: bool = False) -> int | None:
         value = self.record.get(name)
+        if type(value) is int and least <= value <= most:
+            return value
         if value is None or value == "":
             if required:
                 self.refuse(name, "required", f"缺少 {name}。")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -110,20 +110,12 @@ def may_lack_reason(pf: int) -> bool:
     return pf in {Channel.TABLET, Channel.TERMINAL, Channel.TELEPHONE}
 
 
+_canonical = msgspec.json.Encoder(order="sorted")
+
+
 def canonical(row: Mapping[str, Any]) -> bytes:
-    """A row as bytes that never change: columns by name, times in UTC to the microsecond, bytes as hex."""
-    return json.dumps(
-        {k: _stable(v) for k, v in sorted(row.items())}, ensure_ascii=False, separators=(",", ":")
-    ).encode()
+    """A row as bytes that never change: columns by name, moments in UTC as RFC 3339.
 
-
-def _stable(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    if isinstance(value, (bytes, memoryview)):
-        return bytes(value).hex()
-    if isinstance(value, (list, tuple)):
-        return [_stable(v) for v in value]
-    if value is None or isinstance(value, (bool, int, str)):
-        return value
-    return str(value)
+    Moments must be in UTC already, as `clock.parse_wire` and the database give them.
+    """
+    return _canonical.encode(row)

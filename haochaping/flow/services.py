@@ -15,10 +15,11 @@ from haochaping.evaluation import queries as evaluation
 from haochaping.evaluation.models import Applicant, Parked, ServiceEvent, ServiceVersion
 from haochaping.evaluation.records import ServiceRecord, read_service
 from haochaping.evaluation.rules import canonical
-from haochaping.flow.admit import NONCE_USED, index
+from haochaping.flow.admit import NONCE_USED
 from haochaping.flow.calls import is_just_served, ring
 from haochaping.flow.invites import TOPIC, worth_asking
 from haochaping.flow.parking import PLACE, keep_service, opened, service_place, unpark
+from haochaping.flow.writing import index
 from haochaping.kit import blobs, clock, crypto, ids, keys
 from haochaping.kit.errors import FieldError, Refused
 from haochaping.kit.rows import insert_new

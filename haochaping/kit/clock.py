@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
 
 CHINA = ZoneInfo("Asia/Shanghai")
 WIRE_FORMAT = "%Y-%m-%d %H:%M:%S"  # the national interface's time, always Asia/Shanghai
+
+_WIRE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")
 
 _held: ContextVar[datetime | None] = ContextVar("held_clock", default=None)
 
@@ -32,12 +36,15 @@ def day(moment: datetime) -> date:
     return moment.astimezone(CHINA).date()
 
 
+@lru_cache(maxsize=4096)
 def parse_wire(text: str) -> datetime:
     """`yyyy-MM-dd HH:mm:ss` in Asia/Shanghai as an aware UTC moment; ValueError if it is anything else.
 
     Or if its year is none that a service can have: at the ends of the calendar no deadline could be counted.
     """
-    moment = datetime.strptime(text, WIRE_FORMAT).replace(tzinfo=CHINA)
+    if not _WIRE.fullmatch(text):
+        raise ValueError(f"not {WIRE_FORMAT}: {text}")
+    moment = datetime.fromisoformat(text).replace(tzinfo=CHINA)
     if not 1900 <= moment.year < 2200:
         raise ValueError(f"no such year here: {moment.year}")
     return moment.astimezone(UTC)
@@ -45,7 +52,7 @@ def parse_wire(text: str) -> datetime:
 
 def to_wire(moment: datetime) -> str:
     """An aware moment as `yyyy-MM-dd HH:mm:ss` in Asia/Shanghai."""
-    return moment.astimezone(CHINA).strftime(WIRE_FORMAT)
+    return moment.astimezone(CHINA).isoformat(" ", "seconds")[:19]
 
 
 @contextmanager

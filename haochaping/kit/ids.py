@@ -5,6 +5,7 @@ The same input always gives the same name, so a repeated delivery is found by it
 
 from __future__ import annotations
 
+import base64
 import secrets
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # no I, L, O, U: it is read out over the telephone
 SHORT = 13  # characters of a short token
+_TO_CROCKFORD = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", CROCKFORD)
 _LOOKALIKES = str.maketrans("OIL", "011")
 
 # Each use has a prefix of its own, so that no name of one kind tells anything of another's.
@@ -63,5 +65,4 @@ def _name(kind: bytes, what: bytes) -> bytes:
 
 
 def _crockford(digest: bytes, characters: int) -> str:
-    number = int.from_bytes(digest) >> (len(digest) * 8 - characters * 5)
-    return "".join(CROCKFORD[number >> shift & 31] for shift in range((characters - 1) * 5, -1, -5))
+    return base64.b32encode(digest[: characters * 5 // 8 + 1]).decode().translate(_TO_CROCKFORD)[:characters]

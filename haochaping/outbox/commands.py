@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import connection
 
@@ -22,9 +22,20 @@ class Taken:
     day: date
 
 
-def tell(notes: Iterable[tuple[UUID, str, date]], *, now: datetime, topics: tuple[str, ...] = TOPICS) -> None:
+def notes(
+    changes: Iterable[tuple[UUID, str, date]], *, now: datetime, topics: tuple[str, ...] = TOPICS
+) -> list[dict[str, Any]]:
+    """What `tell` would write, as rows of `outbox_note`: for a statement that writes the change itself (`kit.rows`)."""
+    return [
+        {"topic": topic, "key": key, "kind": kind, "day": day, "at": now}
+        for key, kind, day in changes
+        for topic in topics
+    ]
+
+
+def tell(changes: Iterable[tuple[UUID, str, date]], *, now: datetime, topics: tuple[str, ...] = TOPICS) -> None:
     """Note for every topic that `(key, kind, day)` changed. Call it inside the transaction of the change."""
-    rows = list(notes)
+    rows = list(changes)
     if not rows:
         return
     with connection.cursor() as cursor:

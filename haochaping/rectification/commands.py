@@ -14,7 +14,8 @@ from haochaping.evaluation import queries as evaluation
 from haochaping.kit import clock, ids
 from haochaping.kit.errors import FieldError, Refused
 from haochaping.kit.masks import mask_text
-from haochaping.outbox.commands import tell
+from haochaping.kit.rows import Attached, columns_of, insert_new
+from haochaping.outbox.commands import notes
 from haochaping.rectification import queries, rules
 from haochaping.rectification.advance import advance
 from haochaping.rectification.effects import enter, rulebook
@@ -38,30 +39,31 @@ FIELDS = (
 
 
 def open_orders(bad: Sequence[RatedBad], *, now: datetime) -> list[Order]:
-    """One order for each bad rating, in two INSERTs, inside the caller's transaction: the answer clock runs from here.
+    """One order for each bad rating, in one statement, inside the caller's transaction: the answer clock runs from here.
 
     It waits for its organ to sign, or for the arbiter where nobody can tell which organ that is.
     """
     orders = [_new_order(rated, now) for rated in bad]
-    with transaction.atomic(savepoint=False):
-        Order.objects.bulk_create(orders)
-        Move.objects.bulk_create(
-            Move(
-                order_id=order.id,
-                n=1,
-                verb="open",
-                source="",
-                target=order.state,
-                by=Part.SYSTEM,
-                actor_kind=SYSTEM.kind,
-                actor_id=SYSTEM.id,
-                actor_name=SYSTEM.name,
-                organ_path=order.organ_path,
-                at=now,
-            )
-            for order in orders
-        )
-        tell([(order.id, "order", order.dispatch_day) for order in orders], now=now)
+    moves = [
+        {
+            "order_id": order.id,
+            "n": 1,
+            "verb": "open",
+            "source": "",
+            "target": order.state,
+            "by": Part.SYSTEM,
+            "actor_kind": SYSTEM.kind,
+            "actor_id": SYSTEM.id,
+            "actor_name": SYSTEM.name,
+            "organ_path": order.organ_path,
+            "facts": {},
+            "at": now,
+        }
+        for order in orders
+    ]
+    told = notes([(order.id, "order", order.dispatch_day) for order in orders], now=now)
+    attached = [Attached(Move._meta.db_table, moves, "order_id"), Attached("outbox_note", told, "key")]
+    insert_new(Order._meta.db_table, [columns_of(order) for order in orders], attached=attached)
     return orders
 
 

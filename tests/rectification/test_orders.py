@@ -60,7 +60,7 @@ class TestOpening:
 
     def test_many_are_opened_in_as_many_statements_as_one(self, cast: Cast, django_assert_num_queries) -> None:
         open_orders([bad()], now=NOW)
-        with django_assert_num_queries(3):
+        with django_assert_num_queries(1):
             orders = open_orders([bad() for _ in range(50)], now=NOW)
         assert len({order.order_no for order in orders}) == 50
         assert Move.objects.filter(verb="open").count() == 51

@@ -1,0 +1,117 @@
+"""Between many requests and one statement: ratings gathered into groups, each group written by one `flow.admit`."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from django.db import DatabaseError, connections
+
+from haochaping.flow.admit import admit
+from haochaping.kit.errors import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+    from typing import Any
+
+    from haochaping.accounts.signing import SignedBy
+    from haochaping.evaluation.records import Submission
+    from haochaping.flow.admit import Outcome
+
+GATHER_SECONDS, GATHER_MOST = 0.002, 500
+WORTH_IT = 32  # ratings that make a second group worth its round trips while a first is being written
+WAITING_MOST = 2_000  # ratings between their requests and their group
+WRITERS = 2  # groups written at once: while one is in the database, the next is made ready
+TRY_AGAIN = Refused("try_again", 503, "系统暂时无法保存，请稍后重试，数据请勿丢弃。")
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A rating between its request and its group."""
+
+    submission: Submission
+    signed: SignedBy
+    now: datetime
+    answer: asyncio.Future[Outcome]
+
+
+class Lane:
+    """A group is what arrives within 2 ms, or while the one before is being written. Lives on one event loop."""
+
+    def __init__(self) -> None:
+        self.threads = ThreadPoolExecutor(WRITERS, thread_name_prefix="lane")
+        self.waiting: list[Waiting] = []
+        self.idle = WRITERS
+        self.is_gathering = False
+        self.groups: set[asyncio.Future[Any]] = set()
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.waiting) >= WAITING_MOST
+
+    def put(self, submission: Submission, signed: SignedBy, now: datetime) -> asyncio.Future[Outcome]:
+        """The outcome, once the group is on disk. Refused 503 rather than pile up what the database cannot take."""
+        if self.is_full:
+            raise TRY_AGAIN
+        loop = asyncio.get_running_loop()
+        item = Waiting(submission, signed, now, loop.create_future())
+        self.waiting.append(item)
+        if self.idle == WRITERS and not self.is_gathering:
+            self.is_gathering = True
+            loop.call_later(GATHER_SECONDS, self._go)
+        elif self.idle and len(self.waiting) >= WORTH_IT:
+            self._go()
+        return item.answer
+
+    async def empty(self) -> None:
+        """Until nothing waits and nothing is under way."""
+        while pending := [item.answer for item in self.waiting] + [*self.groups]:
+            await asyncio.wait(pending)
+
+    def _go(self) -> None:
+        self.is_gathering = False
+        while self.waiting and self.idle:
+            group, self.waiting = self.waiting[:GATHER_MOST], self.waiting[GATHER_MOST:]
+            self.idle -= 1
+            context = copy_context()
+            writing = asyncio.get_running_loop().run_in_executor(self.threads, context.run, connected, _write, (group,))
+            self.groups.add(writing)
+            writing.add_done_callback(partial(self._tell, group))
+
+    def _tell(self, group: list[Waiting], done: asyncio.Future[Any]) -> None:
+        self.groups.discard(done)
+        self.idle += 1
+        if error := done.exception():  # each waiting request answers for itself
+            for item in group:
+                if not item.answer.done():
+                    item.answer.set_exception(error)
+        else:
+            for item, outcome in zip(group, done.result(), strict=True):
+                if not item.answer.done():
+                    item.answer.set_result(outcome)
+        if self.waiting and not self.is_gathering:
+            self._go()
+
+
+def _write(group: list[Waiting]) -> list[Outcome]:
+    return admit(
+        [item.submission for item in group],
+        now=max(item.now for item in group),
+        nonces=[item.signed.nonce_key for item in group],
+        apps=[item.signed.app for item in group],
+    )
+
+
+def connected(work: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    """A dead connection is dropped, so that the next request makes a new one; a good one is kept for the next."""
+    try:
+        return work(*arguments)
+    except DatabaseError:
+        for connection in connections.all(initialized_only=True):
+            connection.close_if_unusable_or_obsolete()
+        raise
