@@ -21,6 +21,7 @@ _GAUGES = (
     ("hcp_orders_open", "Open work orders by state", f"SELECT state, count(*) FROM rectification_order WHERE state IN ({_OPEN}) GROUP BY 1", "state"),  # noqa: S608  names of ours
     ("hcp_orders_overdue", "Open work orders past a limit", f"SELECT 'all', count(*) FROM rectification_order WHERE overdue_since IS NOT NULL AND state IN ({_OPEN})", "state"),  # noqa: S608  names of ours
     ("hcp_deliveries", "Deliveries to other platforms that are not accepted, by state", f"{_DELIVERIES} ('waiting', 'sent') GROUP BY 1 UNION ALL {_DELIVERIES} ('failed', 'quarantined') GROUP BY 1", "state"),
+    ("hcp_messages", "SMS that have not reached the gateway, by state", "SELECT state, count(*) FROM messaging_message WHERE state IN ('queued', 'sending', 'unknown') GROUP BY 1 UNION ALL SELECT state, count(*) FROM messaging_message WHERE state = 'failed' GROUP BY 1", "state"),
 )  # fmt: skip
 
 

@@ -62,11 +62,11 @@ def up(given: argparse.Namespace) -> None:
 
 
 def demo(given: argparse.Namespace) -> None:
-    """The made-up province: loads it at the first start, then runs it with a fake national platform beside."""
+    """The made-up province: loads it at the first start, then runs it with a fake national platform and a fake SMS gateway beside."""
     if config.is_production():
         raise config.Misconfigured("HCP_ENV=production: the demo's accounts and data do not belong there")
     from haochaping.kit.supervise import Command
-    from haochaping.project.demo import load
+    from haochaping.project.demo import load, oidc
 
     with _prepared(given):
         _must([sys.executable, "-m", "haochaping.project.demo.load", given.profile, given.scale])
@@ -84,7 +84,14 @@ def demo(given: argparse.Namespace) -> None:
             )
             print("评价链接 links to rate with\n  " + "\n  ".join(told.stdout.split()), flush=True)
 
-        _run([Command("national", argv, env=os.environ | env)], given, ready)
+        os.environ.update(oidc.settings())
+        sms = [sys.executable, "-m", "haochaping.project.demo.sms"]
+        beside: list[Program] = [
+            Command("national", argv, env=os.environ | env),
+            Command("sms", sms, env=_environment(given) | env),
+            Command("oidc", [sys.executable, "-m", "haochaping.project.demo.oidc"], env=_environment(given) | env),
+        ]
+        _run(beside, given, ready)
 
 
 @contextmanager

@@ -58,7 +58,9 @@ def messages(request: HttpRequest) -> HttpResponse:
         "health": queries.health(now),
         "fault": reason(queries.health(now).fault),
         "states": list(STATE_NAMES.values()),
-        "counts": [(KIND_NAMES[k], [(STATE_NAMES[s], counts[k][s]) for s in State]) for k in Kind],
+        "counts": [
+            (KIND_NAMES[k], [(STATE_NAMES[s], counts[k][s]) for s in State]) for k in Kind if any(counts[k].values())
+        ],
         "failures": [(failure, reason(failure.code)) for failure in queries.failures(rows)],
         "kinds": KIND_NAMES.items(),
         "state_names": STATE_NAMES.items(),

@@ -252,11 +252,14 @@ class Loader:
     def figures(self, now: datetime) -> None:
         """Seal, lake, and a first part of what the national platform must hear."""
         from haochaping.analytics.commands import refresh_lake
+        from haochaping.channels.invitations import commands as invitations
         from haochaping.evaluation.sealing import seal
 
         self.progress.say("封存与汇总 sealing, figures …")
         seal(now=now)
         refresh_lake(now=now)
+        while invitations.collect(now):  # of sixty days only the last three are still asked about
+            pass
         self.progress.say("向国家平台报送（其余由后台继续）telling the national platform (the worker goes on) …")
         with _platform() as is_there:
             if is_there:
