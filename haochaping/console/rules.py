@@ -39,6 +39,7 @@ MAY_OPEN = {
     "comments": frozenset({R.SUPERVISOR, R.CITY, R.LEADER}),
     "questionnaires": frozenset({R.SUPERVISOR, R.CITY, R.LEADER}),
     "exchange": frozenset({R.ADMIN, R.SUPERVISOR}),
+    "apps": frozenset({R.ADMIN}),
     "audit": frozenset({R.AUDITOR}),
     "windows": frozenset({R.ADMIN, R.CITY, R.SUPERVISOR}),
     "signs": frozenset({R.ADMIN, R.CITY, R.SUPERVISOR}),
@@ -74,6 +75,7 @@ NAVIGATION = (
     Entry("policy", "评价规则", "基础信息"),
     Entry("indicators", "指标管理", "基础信息"),
     Entry("exchange", "数据接口", "系统管理"),
+    Entry("apps", "接入应用", "系统管理"),
     Entry("audit", "审计日志", "系统管理"),
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from haochaping.console.pages import (
+    apps,
     batches,
     callouts,
     devices,
@@ -106,5 +107,10 @@ urlpatterns = [
     path("indicators/<int:pk>/page", indicator_preview.page, name="indicator_page"),
     path("indicators/<int:pk>/<str:act>", indicator_sets.act, name="indicator_act"),
     path("exchange/", system.exchange, name="exchange"),
+    path("apps/", apps.apps, name="apps"),
+    path("apps/<str:app_id>/", apps.app, name="app"),
+    path("apps/<str:app_id>/origins", apps.origins, name="app_origins"),
+    path("apps/<str:app_id>/keys", apps.add_key, name="app_key_add"),
+    path("apps/<str:app_id>/keys/<int:key_id>/revoke", apps.revoke_key, name="app_key_revoke"),
     path("audit/", system.audit, name="audit"),
 ]

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 
 from haochaping.accounts.queries import visible
 from haochaping.channels.desk.rules import may_enter
-from haochaping.channels.models import Entry
+from haochaping.channels.models import Entry, Letter, PaperSheet
 from haochaping.channels.rules import phone_of
 from haochaping.directory.queries import snapshot
 from haochaping.evaluation import attachments
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from haochaping.evaluation.models import Attachment
 
 LOOKS_BACK = timedelta(days=60)  # services of a caller that are listed
+SCANS = ("paper", "letter")
 MOST = 20  # lines of a search
 MOBILE = re.compile(r"\+?(86)?1[3-9][0-9]{9}")
 
@@ -203,13 +204,19 @@ def lines(entries: Iterable[Entry]) -> list[Entered]:
 
 
 def scans(event_id: UUID) -> list[Attachment]:
-    """The scans that prove an entry."""
-    return [each for each in attachments.kept(event_id) if each.kind in {"paper", "letter"}]
+    """The scans that prove an entry: of its paper form or its letter, which came before the service event was known."""
+    of_form = PaperSheet.objects.filter(event_id=event_id, scan__isnull=False).values_list("scan", flat=True)
+    of_letter = Letter.objects.filter(event_id=event_id, scan__isnull=False).values_list("scan", flat=True)
+    found = (attachments.one(id_, *SCANS) for id_ in [*of_form, *of_letter] if id_)
+    return [each for each in found if each is not None]
 
 
 def scan(actor: Actor, id_: UUID) -> bytes:
     """One scan of an entry in the actor's scopes, a JPEG; Refused 404 otherwise."""
-    kept = attachments.one(id_, "paper", "letter")
-    if kept is None or not entries_for(actor).filter(event_id=kept.event_id).exists():
+    kept = attachments.one(id_, *SCANS)
+    proves = Q(event_id__in=PaperSheet.objects.filter(scan=id_).values("event_id")) | Q(
+        event_id__in=Letter.objects.filter(scan=id_).values("event_id")
+    )
+    if kept is None or not entries_for(actor).filter(proves).exists():
         raise Refused("not_found", 404, "没有这张扫描件。")
     return attachments.open_(kept)

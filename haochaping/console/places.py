@@ -1,0 +1,39 @@
+"""Choosing a hall: what somebody may choose from, and what they typed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from haochaping.directory.queries import snapshot
+
+if TYPE_CHECKING:
+    from haochaping.accounts.rules import Actor
+
+OFFERED_MOST = 500  # lines of a datalist; beyond that one types the code
+
+
+def halls_of(actor: Actor) -> list[tuple[str, str]]:
+    """The active halls in the actor's areas, code and name."""
+    known = snapshot()
+    prefixes = tuple(scope.area for scope in actor.scopes if not scope.organ and not scope.window)
+    halls = sorted(known.halls.values(), key=lambda hall: (hall.area, hall.code))
+    return [
+        (hall.code, hall.name)
+        for hall in halls
+        if hall.is_active and prefixes and known.area_path(hall.area).startswith(prefixes)
+    ]
+
+
+def hall_of(typed: str) -> str:
+    """The code of the hall that was typed by code or by its whole name; "" if there is none, or several of that name."""
+    typed = typed.replace("\x00", "").strip()
+    known = snapshot()
+    if typed in known.halls:
+        return typed
+    named = [hall.code for hall in known.halls.values() if hall.name == typed and hall.is_active]
+    return named[0] if len(named) == 1 else ""
+
+
+def hall_name(code: str) -> str:
+    hall = snapshot().halls.get(code)
+    return hall.name if hall else code
