@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from django.db.models import Count
+
 from haochaping.channels.forms import Subject
 from haochaping.channels.models import Link
-from haochaping.channels.rules import Standing, by_when, standing
+from haochaping.channels.rules import Standing, latest, standing
 from haochaping.directory import queries as directory
 from haochaping.evaluation import queries as evaluation
 from haochaping.evaluation.kept import DISCARDED, settled_receipt
@@ -60,6 +62,12 @@ def find_link(token: str, now: datetime, visit: str = "") -> Found | None:
     )
 
 
+def links_made(app_id: str, since: datetime) -> dict[int, int]:
+    """How many links an app had made since, by channel."""
+    made = Link.objects.filter(made_by=app_id, made_at__gte=since).order_by()
+    return dict(made.values_list("pf").annotate(n=Count("digest")))
+
+
 def is_raters_browser(link: Link, visit: str) -> bool:
     return bool(visit) and link.rated_by is not None and equal(bytes(link.rated_by), ids.token_digest(visit))
 
@@ -97,8 +105,8 @@ class OrderTold:
     is_answered: bool
 
     @property
-    def by_when(self) -> str:
-        return by_when(self.answer_by)
+    def latest(self) -> str:
+        return latest(self.answer_by)
 
 
 def order_told(event_id: UUID) -> OrderTold | None:
