@@ -133,6 +133,11 @@ class Misses:
         return max(1, round((1 - bucket.left) * bucket.every.total_seconds() + 0.5))
 
 
+def latest(limit: datetime) -> str:
+    """The same as a promise: 最迟2026年6月17日（含当日）, or 最迟2026年6月17日15:00 where a term was in hours."""
+    return f"最迟{by_when(limit)}" + ("（含当日）" if limit.astimezone(CHINA).time() == time() else "")
+
+
 def by_when(limit: datetime) -> str:
     """The first moment that is too late, as people say it: the last day, or day and hour where a term was in hours."""
     china = limit.astimezone(CHINA)

@@ -127,7 +127,7 @@ def test_the_rater_follows_the_receipt_and_the_next_one_sees_only_that_it_is_rat
     expect(page).to_have_url(f"{live.url}/r/{receipt}")
     expect(page.locator(".steps")).to_contain_text("形成差评工单")
     expect(page.locator(".steps .now")).to_contain_text(
-        re.compile(r"等待承办单位签收.*应于\d+年\d+月\d+日前完成", re.DOTALL)
+        re.compile(r"等待承办单位签收.*最迟\d+年\d+月\d+日（含当日）完成", re.DOTALL)
     )
 
     other = visit()

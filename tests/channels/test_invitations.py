@@ -97,7 +97,7 @@ def test_somebody_who_was_served_is_asked_an_hour_later_and_not_before(town):
     assert town.work() == town.work(minutes=59) == []
     (text_,) = town.work(minutes=1)
     assert text_.startswith("【江苏政务服务】您6月10日办理“食品经营许可（新办）”已办结")
-    assert text_.endswith("（6月17日前有效）。不想再收到请回复TD")
+    assert text_.endswith("（6月17日24点前有效）。不想再收到请回复TD")
     assert len(text_) <= 140
     assert next(iter(town.gateway.messages.values())).to == MOBILE
 
@@ -181,7 +181,7 @@ def test_the_window_counts_working_days_over_a_holiday(town):
     town.now = clock.parse_wire("2026-06-16 10:00:00")
     town.serve()
     (text_,) = town.work(hours=1)
-    assert "6月24日前有效" in text_
+    assert "6月24日24点前有效" in text_
 
 
 def test_a_number_that_said_stop_is_left_alone_between_invitation_and_reminder_too(town):

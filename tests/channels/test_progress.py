@@ -12,7 +12,9 @@ from django.test import Client
 from haochaping.channels import pages
 from haochaping.channels.rules import Misses, in_groups
 from haochaping.evaluation.commands import rule
+from haochaping.evaluation.models import Parked, Rejected
 from haochaping.evaluation.records import read_evaluation
+from haochaping.flow import repair
 from haochaping.flow.admit import admit
 from haochaping.flow.services import admit_services
 from haochaping.kit import clock, ids
@@ -68,7 +70,8 @@ def shown(url: str) -> str:
 def test_each_step_says_when_who_and_by_when(cast: Cast) -> None:
     url = rated()
     assert re.search(
-        r"形成差评工单.*进行中 等待承办单位签收 承办单位：南京市市场监督管理局 应于2026年6月\d+日前完成", shown(url)
+        r"形成差评工单.*进行中 等待承办单位签收 承办单位：南京市市场监督管理局 最迟2026年6月\d+日（含当日）完成",
+        shown(url),
     )
     perform(order_id=ID, verb="sign", actor=cast.rectifier, facts={}, now=NOW)
     assert "承办单位已签收，正在核实" in shown(url)
@@ -97,6 +100,26 @@ def test_a_rating_that_waits_for_its_service_is_known_already(cast: Cast) -> Non
     (outcome,) = admit([read_evaluation(wire_rating("NJ-LATER"), source="page")], now=NOW)
     assert "评价已收到，正在核对办件信息" in shown(f"/r/{outcome.receipt}")
     admit_services([wire_service("NJ-LATER")], source="test", now=NOW)
+    assert "评价已计入统计" in shown(f"/r/{outcome.receipt}")
+
+
+def test_what_could_not_be_counted_is_told_with_the_reason(cast: Cast) -> None:
+    """It was acknowledged while its service was unknown, and refused when that came."""
+    early = read_evaluation(wire_rating("NJ-LATER"), source="page")
+    (outcome,) = admit([early], now=NOW)
+    admit_services([wire_service("NJ-LATER", serviceTime="2026-06-10 09:45:00")], source="test", now=NOW)
+    url = f"/r/{outcome.receipt}"
+    assert "评价已收到，正在人工核对" in shown(url)
+    row = Rejected.objects.get()
+    repair.discard(row.id, reason="评价早于服务，联系13800000001核实为误报", actor=cast.supervisor, now=NOW)
+    assert re.search(r"这条评价未能计入 理由：评价早于服务，联系138\*{4}0001核实为误报", shown(url))
+    assert "未能计入" not in shown(rated())
+
+
+def test_a_receipt_leads_on_where_the_case_number_was_mended(cast: Cast) -> None:
+    (outcome,) = admit([read_evaluation(wire_rating("NJ-TYPO"), source="page")], now=NOW)
+    row = repair.take_in_hand(Parked.objects.get(), actor=cast.supervisor, now=NOW)
+    repair.fix(row.id, {"projectNo": "NJ2026060001"}, actor=cast.supervisor, now=NOW)
     assert "评价已计入统计" in shown(f"/r/{outcome.receipt}")
 
 

@@ -220,7 +220,7 @@ class TestTheReceipt:
         shown = phone.get(url).content.decode()
         order = Order.objects.get(id=event.id)
         assert order.order_no in shown
-        assert re.search(r"2026年\d+月\d+日前", shown)
+        assert re.search(r"最迟2026年\d+月\d+日（含当日）</strong>答复您", shown)
 
     def test_the_second_press_finds_the_same_receipt_and_changes_nothing(self, phone, url, event):
         for level in (5, 1):

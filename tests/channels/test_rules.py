@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from haochaping.channels.rules import Misses, Standing, by_when, in_groups, phone_of, receipt_of, standing
+from haochaping.channels.rules import Misses, Standing, by_when, in_groups, latest, phone_of, receipt_of, standing
 
 NOW = datetime(2026, 6, 10, 2, 0, tzinfo=UTC)
 RECEIPT = "HP0123456789ABCDEFGHJK"
@@ -108,3 +108,5 @@ def test_a_telephone_number_is_digits(typed, read) -> None:
 def test_a_limit_is_told_as_its_last_day_or_its_hour() -> None:
     assert by_when(datetime(2026, 6, 17, 16, 0, tzinfo=UTC)) == "2026年6月17日"
     assert by_when(datetime(2026, 6, 17, 7, 0, tzinfo=UTC)) == "2026年6月17日15:00"
+    assert latest(datetime(2026, 6, 17, 16, 0, tzinfo=UTC)) == "最迟2026年6月17日（含当日）"
+    assert latest(datetime(2026, 6, 17, 7, 0, tzinfo=UTC)) == "最迟2026年6月17日15:00"

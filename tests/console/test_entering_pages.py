@@ -68,7 +68,7 @@ class TestTelephone:
         operator = as_("operator")
         answer = operator.post(self.URL, entry(service, 1))
         done = text(page(operator.get(answer["Location"])))
-        assert re.search(r"工单号： CP20260610-\w{8} 2026年\d+月\d+日前 答复", done)
+        assert re.search(r"工单号： CP20260610-\w{8} 最迟2026年\d+月\d+日（含当日） 答复", done)
         assert Evaluation.objects.get(id=service.id).no_reason
 
     def test_the_script_is_neutral_and_names_all_five(self, as_) -> None:

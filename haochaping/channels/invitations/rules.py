@@ -73,5 +73,5 @@ def text(ask: Invitation, *, day: datetime, item: str, is_issue: bool, closes: d
     begin = "提醒：" if again else ""
     return (
         f"【{ask.signature}】{begin}您{there.month}月{there.day}日办理{what}{done}，请按实际感受评价本次服务："
-        f"{url} （{last.month}月{last.day}日前有效）。不想再收到请回复{ask.stop_word}"
+        f"{url} （{last.month}月{last.day}日24点前有效）。不想再收到请回复{ask.stop_word}"
     )
