@@ -6,15 +6,12 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from haochaping.directory.queries import snapshot
 from haochaping.evaluation import queries as evaluation
 from haochaping.evaluation.kept import open_kept, wire_of
 from haochaping.evaluation.models import Parked
-from haochaping.evaluation.records import ServiceRecord, Submission
 from haochaping.evaluation.rules import CHANNEL_NAMES
-from haochaping.flow.parking import opened
+from haochaping.flow.parking import read_again
 from haochaping.flow.repair import FIXABLE
 from haochaping.kit import masks
 
@@ -145,14 +142,13 @@ class Case:
 def case_of(row: Rejected | Parked, actor: Actor) -> Case:
     """What whoever repairs may see of a record: no level, no words, no name in clear."""
     if isinstance(row, Parked):
-        is_rating = row.kind == "evaluation"
-        body = opened(row)["submission" if is_rating else "record"]
-        read: Submission | ServiceRecord = msgspec.json.decode(body, type=Submission if is_rating else ServiceRecord)
-        record, original, faults, best = wire_of(read), {}, [("", row.reason, WHY.get(row.reason, OTHER)[0])], None
+        record, original = wire_of(read_again(row)), {}
+        faults, kept_row = [("", row.reason, why(row.reason))], None
     else:
         kept = open_kept(row)
-        record, original, faults, best = kept.record, kept.original, kept.faults, row
-    event = evaluation.event(row.id if isinstance(row, Parked) else row.event_id) if _has_event(row) else None
+        record, original, faults, kept_row = kept.record, kept.original, kept.faults, row
+    event_id = row.id if isinstance(row, Parked) else row.event_id
+    event = evaluation.event(event_id) if event_id is not None and row.kind == "evaluation" else None
     return Case(
         row.id,
         row.kind,
@@ -160,17 +156,13 @@ def case_of(row: Rejected | Parked, actor: Actor) -> Case:
         "parked" if isinstance(row, Parked) else row.lane,
         row.source,
         row.received_at,
-        best,
+        kept_row,
         [Fault(LABELS.get(name, name), message) for name, _, message in faults],
         _shown(record, original),
         _inputs(row.kind, record, faults),
         event,
         evaluation.case_seen_by(actor, str(record.get("projectNo", ""))) if row.kind == "evaluation" else (),
     )
-
-
-def _has_event(row: Rejected | Parked) -> bool:
-    return row.kind == "evaluation" and (isinstance(row, Parked) or row.event_id is not None)
 
 
 def _shown(record: dict[str, Any], original: dict[str, Any]) -> list[Shown]:

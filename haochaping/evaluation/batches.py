@@ -114,10 +114,9 @@ def of_source(id: str, source: str) -> Batch:  # noqa: A002
 def counts(batches: Iterable[str]) -> dict[str, dict[str, int]]:
     """How many lines of each batch came to what."""
     wanted = list(batches)
-    rows = (
-        BatchPart.objects.filter(batch__in=wanted).order_by().values("batch").annotate(**{s: Sum(s) for s in STATUSES})
-    )
-    found = {row["batch"]: {status: row[status] for status in STATUSES} for row in rows}
+    parts = BatchPart.objects.filter(batch__in=wanted).order_by()
+    rows = parts.values_list("batch").annotate(*map(Sum, STATUSES))
+    found = {row[0]: dict(zip(STATUSES, row[1:], strict=True)) for row in rows}
     return {batch: found.get(batch) or dict.fromkeys(STATUSES, 0) for batch in wanted}
 
 

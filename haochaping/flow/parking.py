@@ -11,7 +11,7 @@ from haochaping.directory.queries import snapshot
 from haochaping.evaluation import batches
 from haochaping.evaluation.kept import Refusal, keep, place_of, wire_of
 from haochaping.evaluation.models import Parked, ServiceEvent
-from haochaping.evaluation.records import Submission
+from haochaping.evaluation.records import ServiceRecord, Submission
 from haochaping.flow.admit import ALREADY_RATED, NOT_YOURS, admit
 from haochaping.kit import blobs
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from haochaping.evaluation.records import ServiceRecord
     from haochaping.kit.errors import Refused
 
 
@@ -59,6 +58,13 @@ def unpark(rows: Sequence[Parked], *, now: datetime) -> int:
         {o.id: s.batch for o, s in zip(outcomes, waiting, strict=True) if s.batch and o.status == "created"}, now=now
     )
     return len(left) - len(refusals)
+
+
+def read_again(row: Parked) -> Submission | ServiceRecord:
+    """What waits, as it was read when it came."""
+    if row.kind == "evaluation":
+        return msgspec.json.decode(opened(row)["submission"], type=Submission)
+    return msgspec.json.decode(opened(row)["record"], type=ServiceRecord)
 
 
 def opened(row: Parked) -> dict[str, str]:

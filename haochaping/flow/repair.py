@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from django.db import transaction
 
 from haochaping.accounts.commands import audit
@@ -34,9 +33,9 @@ from haochaping.evaluation.kept import (
     wire_of,
 )
 from haochaping.evaluation.models import Parked, Rejected, ServiceEvent
-from haochaping.evaluation.records import ServiceRecord, Submission, read_evaluation
+from haochaping.evaluation.records import Submission, read_evaluation
 from haochaping.flow.admit import ALREADY_RATED, admit
-from haochaping.flow.parking import opened
+from haochaping.flow.parking import read_again
 from haochaping.flow.services import admit_services
 from haochaping.kit import ids
 from haochaping.kit.errors import FieldError, Refused
@@ -114,9 +113,7 @@ def take_in_hand(parked: Parked, *, actor: Actor, now: datetime) -> Rejected:
         row = Parked.objects.select_for_update().filter(id=parked.id, kind=parked.kind).first()
         if row is None:
             raise NOT_FOUND
-        is_rating = row.kind == "evaluation"
-        body = opened(row)["submission" if is_rating else "record"]
-        record: Submission | ServiceRecord = msgspec.json.decode(body, type=Submission if is_rating else ServiceRecord)
+        record = read_again(row)
         refusal = Refusal(
             wire_of(record),
             Refused(row.reason, 422, "所依据的办件、事项或单位尚未登记。"),
@@ -314,6 +311,7 @@ def _try_rating(row: Rejected, now: datetime, waives: frozenset[str]) -> Tried:
 
 def _try_service(row: Rejected, now: datetime) -> Tried:
     kept = open_kept(row)
+    assert row.event_id is not None  # a service record that waited was read
     newer = ServiceEvent.objects.filter(id=row.event_id, received_at__gt=row.received_at).exists()
     if newer:  # what waited never overtakes what came after it
         no = Refused("overtaken", 409, "该次服务已有更新的记录。")

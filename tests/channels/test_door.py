@@ -14,7 +14,7 @@ from django.db import OperationalError, connection
 from haochaping.accounts.queries import app_info
 from haochaping.accounts.signing import SignedBy, sign
 from haochaping.channels.door import Door, _admit_lines
-from haochaping.evaluation.models import Evaluation, ServiceEvent
+from haochaping.evaluation.models import Evaluation, Rejected, ServiceEvent
 from haochaping.kit import clock
 from haochaping.rectification.models import Order
 from tests.cast import BAD, NOW, Cast, settle, wire_rating, wire_service
@@ -158,6 +158,33 @@ class TestABatch:
         results = answer.json()["results"]
         assert [r["index"] for r in results] == list(range(6))
         assert [r["status"] for r in results] == ["created", "duplicate", "conflict", "parked", "rejected", "rejected"]
+
+    def test_it_has_a_number_and_its_sender_reads_its_lines_again(self, served):
+        lines = [wire_rating(), wire_rating("?"), wire_rating(pf=10), 7]
+        told = served.call("POST", "/api/v1/evaluations/batch", lines).json()
+        again = served.call("GET", f"/api/v1/batches/{told['batch']}").json()
+        assert again["counts"] == {"created": 1, "duplicate": 0, "parked": 1, "conflict": 0, "rejected": 2}
+        assert [(r["index"], r["status"], r.get("code")) for r in again["results"]] == [
+            (0, "created", None), (1, "parked", None), (2, "rejected", "out_of_range"), (3, "rejected", "malformed"),
+        ]  # fmt: skip
+        assert again["results"][0]["id"] == told["results"][0]["id"]
+        assert (again["void"], "next" in again) == (False, False)
+        assert Evaluation.objects.get().batch == told["batch"]
+        only = served.call("GET", f"/api/v1/batches/{told['batch']}?status=rejected&start=3").json()["results"]
+        assert [r["index"] for r in only] == [3]
+        served.app = (served.cast.foreign_app_id, served.cast.foreign_secret)
+        answers = [served.call("GET", f"/api/v1/batches/{n}") for n in (told["batch"], "PC20260610-0000000000")]
+        assert [a.status_code for a in answers] == [404, 404]
+
+    def test_what_of_it_is_refused_is_kept_for_repair(self, served):
+        lines = [wire_rating(evalDetail="501"), wire_rating(pf=10), 7]
+        told = served.call("POST", "/api/v1/evaluations/batch", lines).json()
+        rows = Rejected.objects.filter(batch=told["batch"], lane="batch", source=served.cast.app_id)
+        assert sorted(rows.values_list("reason", flat=True)) == ["indicator_retired", "malformed", "out_of_range"]
+        served.call("POST", "/api/v1/evaluations/batch", b"{broken\n" + json.dumps(lines[0]).encode())
+        assert sorted(Rejected.objects.values_list("reason", "times")) == [
+            ("indicator_retired", 2), ("malformed", 1), ("malformed", 1), ("out_of_range", 1),
+        ]  # fmt: skip
 
     def test_ndjson_with_a_broken_line(self, served):
         body = json.dumps(wire_rating()).encode() + b"\n{broken\n\n"

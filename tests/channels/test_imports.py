@@ -18,7 +18,8 @@ from haochaping.channels import imports
 from haochaping.directory import commands, items, queries
 from haochaping.directory.models import Guide, Item, Organ
 from haochaping.directory.regions import load_regions
-from haochaping.evaluation.models import Evaluation, Parked, ServiceEvent
+from haochaping.evaluation import batches
+from haochaping.evaluation.models import Batch, Evaluation, Parked, Rejected, ServiceEvent
 from haochaping.kit.config import ROOT
 from haochaping.kit.errors import Refused
 from haochaping.policy import queries as policy
@@ -356,6 +357,28 @@ def test_ratings_come_in_with_the_direction_their_map_declares(tmp_path: Path) -
     other = rate(tmp_path, 4, 'direction = "best_is_one"')
     assert counts(other) == "2 read, 0 created, 0 updated, 0 unchanged, 1 parked, 1 rejected"
     assert lines(other.rejected_path)[0]["code"] == "already_rated"
+
+
+@pytest.mark.usefixtures("served")
+def test_a_file_of_ratings_is_a_batch_whose_every_line_is_kept(tmp_path: Path) -> None:
+    report = rate(tmp_path, 5, 'direction = "best_is_one"')
+    batch = Batch.objects.get()
+    assert (batch.lane, batch.name, report.notes) == ("import", "e.csv", [f"批次 {batch.id}"])
+    assert Evaluation.objects.get().batch == batch.id
+    assert [line.status for _, line in batches.lines_of(batch.id)] == ["created", "parked"]
+    rate(tmp_path, 4, 'direction = "best_is_one"')
+    assert [(r.lane, r.reason, r.state) for r in Rejected.objects.all()] == [("import", "already_rated", "superseded")]
+
+
+@pytest.mark.usefixtures("served")
+def test_what_no_map_can_read_of_a_file_of_ratings_is_kept(tmp_path: Path) -> None:
+    toml = 'kind = "evaluations"\ndirection = "best_is_five"\n'
+    (tmp_path / "e.toml").write_text(toml, encoding="utf-8")
+    content = '{"projectNo": "P1", "serviceNumber": 1, "satisfaction": 9, "pf": 1}\n{broken\n'
+    report = imports.run("evaluations", written(tmp_path / "e.ndjson", content, "utf-8"), tmp_path / "e.toml", NOW)
+    assert report.rejected == 2
+    assert Rejected.objects.filter(lane="import", state="open").count() == 2
+    assert [line.status for _, line in batches.lines_of(Batch.objects.get().id)] == ["rejected", "rejected"]
 
 
 def test_the_command_line_says_what_it_made_and_exits_2_if_a_row_was_rejected(

@@ -235,7 +235,7 @@ def _kept(request: HttpRequest, row: Rejected | Parked) -> UUID:
     """The id under which the row is kept; what waits is taken in hand for it."""
     if hasattr(row, "state"):
         return row.id
-    return repair.take_in_hand(row, actor=actor_of(request), now=clock.now()).id  # type: ignore[arg-type]
+    return repair.take_in_hand(row, actor=actor_of(request), now=clock.now()).id
 
 
 def _fix(request: HttpRequest, row: Rejected | Parked) -> Done:
