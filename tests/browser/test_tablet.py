@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -13,7 +14,8 @@ from playwright.sync_api import Page, expect
 
 from haochaping.accounts.rules import SYSTEM
 from haochaping.kit import clock
-from tests.cast import wire_service
+from tests.cast import PASSWORD, wire_service
+from tests.device.test_server import free_port, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -131,6 +133,7 @@ def test_every_screen_is_accessible_and_fits_without_scrolling(live, visit, axe,
 
 def test_thirty_seconds_without_a_tap_say_only_that_nobody_rated(live, visit):
     from haochaping.channels.models import Silence
+    from haochaping.evaluation.models import ServiceEvent
     from haochaping.kit import ids
 
     page = visit(**DESK)
@@ -146,8 +149,7 @@ def test_thirty_seconds_without_a_tap_say_only_that_nobody_rated(live, visit):
     assert silence.window == "NJ-A01"
     assert rated(case) is None
     event = ids.event_id(case, 1)
-    link = live.link(__import__("haochaping.evaluation.models", fromlist=["x"]).ServiceEvent.objects.get(id=event))
-    page.goto(link)
+    page.goto(live.link(ServiceEvent.objects.get(id=event)))
     expect(page.get_by_role("heading", name="请为本次服务评价")).to_be_visible()
 
 
@@ -354,3 +356,60 @@ def test_without_indexeddb_for_the_taps_localstorage_keeps_them(live, visit):
     page.unroute("**/ratings")
     page.reload()
     assert eventually(page, lambda: Evaluation.objects.filter(device_id=device).first(), "it arrives").level == 4
+
+
+def test_what_is_rated_while_the_server_is_dead_comes_in_when_it_is_back(live, kept_browser):
+    """The server killed outright, ratings given, the browser killed too, the server back: each arrives once."""
+    from haochaping.evaluation.models import Evaluation
+
+    port = free_port()
+    here = f"http://127.0.0.1:{port}"
+    with serving(live.database, port):
+        _, page = kept_browser()
+        device = enrol(page, replace(live, url=here), "SZ-A01")
+        eventually(page, lambda: page.evaluate("document.documentElement.dataset.offline") == "ready", "shell kept")
+    for level in (5, 3):
+        page.get_by_role("button", name="我要评价").click()
+        page.locator(f".face[data-level='{level}']").click()
+        expect(page.locator("#thanks")).to_be_visible()
+        expect(page.locator("#idle")).to_be_visible(timeout=8000)
+    expect(page.locator("#sign")).to_have_text("离线，已暂存 2 条")
+    _, page = kept_browser()
+    page.goto(f"{here}/device/{device}")
+    expect(page.locator("#sign")).to_have_text("离线，已暂存 2 条")
+    with serving(live.database, port):
+        page.evaluate("window.dispatchEvent(new Event('online'))")
+        eventually(page, lambda: held(page) == 0, "both go up", 300)
+        assert sorted(Evaluation.objects.filter(device_id=device).values_list("level", flat=True)) == [3, 5]
+
+
+CONSOLE = (
+    "devices/",
+    "devices/?hall=NJ",
+    "devices/?q=none",
+    "devices/new",
+    "devices/{id}/",
+    "devices/{id}/stop",
+    "devices/{id}/replace",
+)
+
+
+@pytest.mark.parametrize("width", [375, 1440])
+def test_the_console_screens_are_accessible_and_fit(live, visit, axe, fits, width):
+    from haochaping.channels.device.commands import issue_code
+    from haochaping.channels.device.rules import Kind
+
+    device, _ = issue_code(Kind.KIOSK, hall="NJ", actor=SYSTEM, now=clock.now())
+    page = visit(width)
+    page.goto(f"{live.url}/console/login")
+    page.get_by_label("用户名").fill("city")
+    page.get_by_label("密码").fill(PASSWORD)
+    page.get_by_role("button", name="登录").click()
+    for where in CONSOLE:
+        page.goto(f"{live.url}/console/{where.format(id=device.id)}")
+        assert axe(page) == [], where
+        assert fits(page), where
+    page.get_by_role("button", name="发放注册码").click()
+    expect(page.locator("#code")).to_have_text(re.compile("^[0-9A-Z]{5}-[0-9A-Z]{5}$"))
+    assert axe(page) == []
+    assert fits(page)

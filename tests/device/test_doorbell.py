@@ -21,7 +21,7 @@ from haochaping.flow.services import admit_services
 from haochaping.kit import clock
 from tests.cast import NANJING, NOW, forget, wire_rating, wire_service
 from tests.channels.test_door import Integrator
-from tests.device.tablet import enrolled
+from tests.device.tablet import enrolled, milliseconds, tap
 
 JUST = clock.to_wire(NOW - timedelta(minutes=3))
 CALL = {"windowNo": "NJ-A01", "projectNo": "C1", "serviceNumber": 1}
@@ -87,6 +87,14 @@ class TestWhatRings:
         rating = read_evaluation(wire_rating("C1", assessTime=clock.to_wire(NOW)), source="x")
         admit([rating], now=NOW)
         assert state(tablet)["call"] is None
+
+    def test_what_was_left_unanswered_is_not_asked_again_by_another_tablet(self, cast):
+        tablet = enrolled(now=NOW)
+        served()
+        device = Device.objects.get(id=tablet.id)
+        silence = [tap(None, NOW, "C1")]
+        commands.take_taps(device, silence, sent_ms=milliseconds(NOW), nonce="0" * 32, waiting=0, now=NOW)
+        assert state(enrolled(now=NOW))["call"] is None
 
     def test_a_window_without_a_tablet_costs_no_row(self, cast):
         served()

@@ -12,6 +12,7 @@ from django.db.models import Q
 from haochaping.accounts.models import Audit
 from haochaping.accounts.rules import Role, Scope
 from haochaping.channels.device import rules
+from haochaping.channels.models import Silence
 from haochaping.directory.models import Device
 from haochaping.directory.queries import snapshot
 from haochaping.evaluation import queries as evaluation
@@ -59,7 +60,7 @@ def screen(device: Device, now: datetime) -> dict[str, Any]:
 def call_for(device: Device, after: int, now: datetime) -> tuple[int, dict[str, Any] | None]:
     """The newest call number of the device's window, and the call itself while it waits to be answered.
 
-    What the tablet has dealt with (`after`), what has expired and what is rated elsewhere is none.
+    What the tablet has dealt with (`after`), what has expired, what is rated elsewhere or was left unanswered is none.
     """
     held = WindowCall.objects.filter(window_code=device.window).first() if device.window else None
     if held is None:
@@ -67,7 +68,8 @@ def call_for(device: Device, after: int, now: datetime) -> tuple[int, dict[str, 
     if held.seq <= after or now >= held.expires_at:
         return held.seq, None
     id_ = ids.event_id(held.project_no, held.service_number)
-    if evaluation.is_rated(id_):
+    over = Silence.objects.filter(window=device.window, event_id=id_, received_at__gte=held.called_at)
+    if evaluation.is_rated(id_) or over.exists():
         return held.seq, None
     event = evaluation.event(id_)
     return held.seq, {
