@@ -61,7 +61,8 @@ def record_inspection(
     if len(findings.photos) > PHOTOS_MOST:
         raise refused("photos", "too_many", f"照片最多 {PHOTOS_MOST} 张。")
     noon = datetime.combine(findings.inspected_on, time(12), clock.CHINA)
-    seen = replace(visit, at=min(noon, now), mode=Mode.INSPECTION)
+    this_second = now.replace(microsecond=0)  # as the wire counts: what is rated now was seen no later
+    seen = replace(visit, at=min(noon, this_second), mode=Mode.INSPECTION)
     with transaction.atomic():
         outcome = record_entry(submission, way=Way.INSPECTION, proof=findings.number, actor=actor, now=now, visit=seen)
         event = ServiceEvent.objects.get(id=outcome.id)

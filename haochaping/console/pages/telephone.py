@@ -132,7 +132,8 @@ def _served(typed: str, now: datetime) -> datetime:
         raise refused("day", "bad_time", "办理日期应写成 2026-10-09 的样子。") from None
     if not today - VISITS_BACK <= day <= today:
         raise refused("day", "out_of_range", "办理日期应在最近30天之内，不能晚于今天。")
-    return min(datetime.combine(day, time(12), clock.CHINA), now) if day != today else now
+    this_second = now.replace(microsecond=0)  # as the wire counts: what is rated now was served no later
+    return min(datetime.combine(day, time(12), clock.CHINA), this_second) if day != today else this_second
 
 
 def _uuid(text: str) -> UUID | None:
