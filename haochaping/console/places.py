@@ -1,9 +1,11 @@
-"""Choosing a hall: what somebody may choose from, and what they typed."""
+"""Choosing a hall or an area: what somebody may choose from, and what they typed."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from haochaping.console.lists import areas_of
+from haochaping.console.queries import area_name
 from haochaping.directory.queries import snapshot
 
 if TYPE_CHECKING:
@@ -37,3 +39,13 @@ def hall_of(typed: str) -> str:
 def hall_name(code: str) -> str:
     hall = snapshot().halls.get(code)
     return hall.name if hall else code
+
+
+def own_areas(actor: Actor) -> list[tuple[str, str]]:
+    """The actor's own areas and those right below, by their twelve digits."""
+    known = snapshot()
+    own = [
+        (known.region(scope.area), area_name(scope.area)) for scope in actor.scopes if scope.area and not scope.organ
+    ]
+    below = [(known.region(path), name) for path, name in areas_of(actor)]
+    return [(region.code, name) for region, name in [*own, *below] if region is not None]
