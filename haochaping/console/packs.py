@@ -11,6 +11,7 @@ from haochaping.policy.pack import (
     POINTS,
     ROUTES,
     SEVERITY_NAMES,
+    STAFF_WORDS,
     STEP_NAMES,
     Severity,
     Step,
@@ -89,6 +90,7 @@ def chapters(policy: Policy) -> list[Chapter]:
             said("未评回访", f"抽取未评服务的{p.callout.share:.0%}电话询问，最多拨打{p.callout.tries}次", p.callout),
             said("回访打扰限度", f"同一人{p.callout.quota.within}内至多{p.callout.quota.n}次", p.callout.quota),
             said("自助终端", f"刷身份证后列出近{p.kiosk.days}天的服务", p.kiosk),
+            said("窗口评价器", STAFF_WORDS[p.tablet.staff], p.tablet),
         )),
         Chapter("公开", (
             said("评价结果", "公开" if shown.public_ratings else "不公开", shown),

@@ -26,6 +26,11 @@ CHANNELS = {
 }  # fmt: skip
 APPEAL_KINDS = {"mistaken": "误评", "untrue": "不属实", "malicious": "恶意差评", "not_ours": "非本单位责任"}
 ROUTES = {"direct": "直接派发", "hotline": "经12345派发"}
+STAFF_WORDS = {
+    "name": "待机时显示窗口人员姓名和工号",
+    "number": "待机时只显示窗口人员工号",
+    "none": "待机时不显示窗口人员",
+}
 
 
 class Severity(StrEnum):
@@ -242,6 +247,12 @@ class Callout(Sourced, frozen=True, kw_only=True):
     tries: int
 
 
+class Tablet(Sourced, frozen=True, kw_only=True):
+    """窗口评价器: whether its idle screen names who serves at the window (name and number, number alone, nothing)."""
+
+    staff: Literal["name", "number", "none"]
+
+
 class Kiosk(Sourced, frozen=True, kw_only=True):
     """自助终端: of how many days back a citizen's services are listed."""
 
@@ -274,6 +285,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     invitation: Invitation
     callout: Callout
     kiosk: Kiosk
+    tablet: Tablet
 
     def level_name(self, level: int) -> str:
         return self.levels.names[level - 1]

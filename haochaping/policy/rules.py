@@ -18,6 +18,7 @@ from haochaping.policy.pack import (
     POINTS,
     ROUTES,
     SEVERITY_NAMES,
+    STAFF_WORDS,
     STEP_NAMES,
     WORST_GOOD,
     BySeverity,
@@ -174,6 +175,7 @@ def summary(policy: Policy) -> list[str]:
         f"短信邀评：{_invited(p)}{_mark(p.invitation)}",
         f"未评回访：抽 {p.callout.share:.0%}，同一人 {p.callout.quota.within}内至多 {p.callout.quota.n} 次，拨打 {p.callout.tries} 次{_mark(p.callout)}",
         f"自助终端：列出近 {p.kiosk.days} 天的服务{_mark(p.kiosk)}",
+        f"窗口评价器：{STAFF_WORDS[p.tablet.staff]}{_mark(p.tablet)}",
     ]
     return lines
 

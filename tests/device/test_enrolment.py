@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import tomllib
 from datetime import timedelta
 
 import pytest
@@ -17,8 +18,10 @@ from haochaping.channels.device.rules import Kind, State
 from haochaping.channels.rules import Misses
 from haochaping.directory.models import Device
 from haochaping.kit import clock
+from haochaping.kit.config import ROOT
 from haochaping.kit.errors import Refused
-from tests.cast import NOW
+from haochaping.policy.commands import load_pack
+from tests.cast import NOW, forget
 from tests.device.tablet import enrolled, public_of
 
 
@@ -194,3 +197,18 @@ def test_states_follow_from_what_is_known():
     assert state(enrolled_at=before, last_seen_at=before) is State.ONLINE
     assert state(enrolled_at=before, last_seen_at=NOW - timedelta(minutes=3)) is State.OFFLINE
     assert state(enrolled_at=before, last_seen_at=NOW, revoked_at=NOW) is State.REVOKED
+
+
+@pytest.mark.parametrize(
+    ("staff", "shown", "hidden"), [("name", "李窗口", ""), ("number", "NJ-0001", "李窗口"), ("none", "", "工号")]
+)
+def test_the_idle_screen_names_who_serves_as_far_as_the_rules_allow(cast, staff, shown, hidden):
+    table = tomllib.loads((ROOT / "policies" / "jiangsu.toml").read_text(encoding="utf-8"))
+    load_pack(table | {"region": "3201", "tablet": {"staff": staff, "stated": False}}, "test", NOW)
+    forget()
+    tablet, client = enrolled(now=NOW), Client()
+    client.cookies[access.COOKIE] = tablet.cookie
+    page = client.get(f"/device/{tablet.id}").content.decode()
+    assert shown in page
+    assert not hidden or hidden not in page
+    assert "/w/NJ-A01" in page

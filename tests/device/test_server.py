@@ -31,7 +31,11 @@ def serving(database, port):
     command = [sys.executable, "-m", "haochaping.project.cli", "web", "--port", str(port)]
     env = database.env | {"HCP_PUBLIC_URL": f"http://127.0.0.1:{port}"}
     process = subprocess.Popen(
-        command, env=env, cwd=ROOT, start_new_session=True, preexec_fn=dies_with_parent(signal.SIGTERM)
+        command,
+        env=env,
+        cwd=ROOT,
+        start_new_session=True,
+        preexec_fn=dies_with_parent(signal.SIGTERM),  # noqa: PLW1509
     )
     try:
         for _ in range(600):

@@ -19,6 +19,7 @@ from haochaping.evaluation import queries as evaluation
 from haochaping.evaluation.rules import Level
 from haochaping.flow.models import WindowCall
 from haochaping.kit import clock, ids
+from haochaping.kit.errors import Refused
 from haochaping.policy import queries as policy
 
 if TYPE_CHECKING:
@@ -41,11 +42,7 @@ def screen(device: Device, now: datetime) -> dict[str, Any]:
         "id": device.id,
         "window": window.name if window else device.name,
         "hall": hall.name if hall else "",
-        "staff": [
-            {"name": clerk.name, "number": clerk.number}
-            for clerk in sorted(known.clerks.values(), key=lambda clerk: clerk.number)
-            if device.window and clerk.window == device.window and clerk.is_active
-        ][:2],
+        "staff": _staff(device, now),
         "tags": {
             str(int(level)): [{"code": n.code, "name": n.name} for n in norms if n.level == level]
             for level in (Level.BAD, Level.VERY_BAD)
@@ -55,6 +52,19 @@ def screen(device: Device, now: datetime) -> dict[str, Any]:
     }
     told["edition"] = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
     return told
+
+
+def _staff(device: Device, now: datetime) -> list[dict[str, str]]:
+    """Who serves at the window, as far as the place's rules show it."""
+    try:
+        shown = policy.policy_at(device.area_path, clock.day(now)).tablet.staff
+    except Refused:  # a place without rules yet shows nobody
+        shown = "none"
+    if shown == "none" or not device.window:
+        return []
+    here = [clerk for clerk in snapshot().clerks.values() if clerk.window == device.window and clerk.is_active]
+    found = sorted(here, key=lambda clerk: clerk.number)[:2]
+    return [{"name": clerk.name if shown == "name" else "", "number": clerk.number} for clerk in found]
 
 
 def call_for(device: Device, after: int, now: datetime) -> tuple[int, dict[str, Any] | None]:
