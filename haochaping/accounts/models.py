@@ -74,6 +74,7 @@ class App(models.Model):
     is_probe = models.BooleanField("探针", default=False)
     # where its links may send the rater back to, after the thanks: `https://host[:port]`, nothing else
     return_origins = ArrayField(models.CharField(max_length=200), verbose_name="返回地址", default=list)
+    most_per_second = models.PositiveIntegerField("每秒最多评价", null=True)  # null: its share of the door's places
     created_at = models.DateTimeField()
 
 

@@ -73,6 +73,7 @@ class AppInfo:
     best_is_one: bool
     is_probe: bool
     keys: tuple[bytes, ...]  # live keys, newest first
+    most_per_second: int | None = None  # ratings
 
     def actor(self) -> Actor:
         """The app as one who acts: all that its organ's handlers may do, and no more (contract §3)."""
@@ -163,6 +164,7 @@ def _info(app: App) -> AppInfo:
         app.best_is_one,
         app.is_probe,
         tuple(open_secret(app.app_id, key.secret) for key in keys),
+        app.most_per_second,
     )
 
 

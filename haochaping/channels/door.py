@@ -21,7 +21,7 @@ from psycopg_pool import PoolTimeout
 from haochaping.accounts import signing
 from haochaping.accounts.commands import use_nonces
 from haochaping.accounts.queries import is_at_hand
-from haochaping.channels.lane import TRY_AGAIN, WRITERS, Lane, connected
+from haochaping.channels.lane import TRY_AGAIN, WRITERS, Lane, Paces, connected
 from haochaping.evaluation import batches
 from haochaping.evaluation.kept import Refusal, keep, place_of
 from haochaping.evaluation.records import read_evaluation
@@ -71,6 +71,7 @@ class Door:
             "/api/v1/evaluations/batch": (self.batch, MANY_MOST),
         }
         self.singles = Lane()
+        self.paces = Paces()
         self.bulk = ThreadPoolExecutor(WRITERS, thread_name_prefix="bulk")  # so that a batch holds no single rating up
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
@@ -121,7 +122,7 @@ class Door:
                 signed = await self._in_bulk(_signed, scope, headers, body, now)
             answer: Answer = await handle(signed, body, now)
         except Refused as no:
-            return Answer(no.status, no.as_json(), RETRY_AFTER if no is TRY_AGAIN else ())
+            return Answer(no.status, no.as_json(), RETRY_AFTER if no.status == 503 else ())
         except DATABASE_AWAY:
             # Rather than acknowledge and lose: the client keeps it and comes again (contract §3).
             return Answer(503, TRY_AGAIN.as_json(), RETRY_AFTER)
@@ -158,6 +159,7 @@ class Door:
         record = _decode(body)
         if not isinstance(record, dict):
             raise Refused("malformed", 422, "请求体应为一条评价。多条请用 /api/v1/evaluations/batch。")
+        self.paces.keep(signed.app, 1, now)
         submission = read_evaluation(record, source=signed.app.app_id, best_is_one=signed.app.best_is_one)
         outcome = await self.singles.put(submission, signed, now)
         if outcome.refused is not None:
@@ -175,6 +177,7 @@ class Door:
         lines = _lines(body)
         if len(lines) > BATCH_MOST:
             raise Refused("too_many", 422, f"每批最多 {BATCH_MOST} 条评价，现有 {len(lines)} 条，请分批提交。")
+        self.paces.keep(signed.app, len(lines), now)
         batch, results = await self._in_bulk(_admit_lines, lines, signed, now)
         return Answer(200, {"batch": batch, "results": results})
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
 from django.db import DatabaseError, connections
 
+from haochaping.channels.rules import Bucket
 from haochaping.flow.admit import admit
 from haochaping.kit.errors import Refused
 
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any
 
+    from haochaping.accounts.queries import AppInfo
     from haochaping.accounts.signing import SignedBy
     from haochaping.evaluation.records import Submission
     from haochaping.flow.admit import Outcome
@@ -26,7 +30,10 @@ if TYPE_CHECKING:
 GATHER_SECONDS, GATHER_MOST = 0.002, 500
 WORTH_IT = 32  # ratings that make a second group worth its round trips while a first is being written
 WAITING_MOST = 2_000  # ratings between their requests and their group
+APP_MOST = WAITING_MOST * 3 // 4  # of one app: however much it sends, another's rating finds a place
 WRITERS = 2  # groups written at once: while one is in the database, the next is made ready
+BURST = 10  # seconds
+TOO_FAST = Refused("too_fast", 503, "已超过为该应用设定的速度，请稍后重试，数据请勿丢弃。")
 TRY_AGAIN = Refused("try_again", 503, "系统暂时无法保存，请稍后重试，数据请勿丢弃。")
 
 
@@ -46,6 +53,7 @@ class Lane:
     def __init__(self) -> None:
         self.threads = ThreadPoolExecutor(WRITERS, thread_name_prefix="lane")
         self.waiting: list[Waiting] = []
+        self.places: Counter[str] = Counter()  # taken in `waiting`, by app
         self.idle = WRITERS
         self.is_gathering = False
         self.groups: set[asyncio.Future[Any]] = set()
@@ -56,8 +64,10 @@ class Lane:
 
     def put(self, submission: Submission, signed: SignedBy, now: datetime) -> asyncio.Future[Outcome]:
         """The outcome, once the group is on disk. Refused 503 rather than pile up what the database cannot take."""
-        if self.is_full:
+        app = signed.app.app_id
+        if self.is_full or self.places[app] >= APP_MOST:
             raise TRY_AGAIN
+        self.places[app] += 1
         loop = asyncio.get_running_loop()
         item = Waiting(submission, signed, now, loop.create_future())
         self.waiting.append(item)
@@ -78,6 +88,7 @@ class Lane:
         while self.waiting and self.idle:
             group, self.waiting = self.waiting[:GATHER_MOST], self.waiting[GATHER_MOST:]
             self.idle -= 1
+            self.places -= Counter(item.signed.app.app_id for item in group)
             context = copy_context()
             writing = asyncio.get_running_loop().run_in_executor(self.threads, context.run, connected, _write, (group,))
             self.groups.add(writing)
@@ -96,6 +107,26 @@ class Lane:
                     item.answer.set_result(outcome)
         if self.waiting and not self.is_gathering:
             self._go()
+
+
+class Paces:
+    """The pace that an app's administrator set for it: ten seconds' worth at once, more with time."""
+
+    def __init__(self) -> None:
+        self.buckets: dict[str, Bucket] = {}
+
+    def keep(self, app: AppInfo, ratings: int, now: datetime) -> None:
+        """Refused 503 `too_fast` while the app has used up more than its time has brought; a batch counts by its lines."""
+        if not app.most_per_second:
+            return
+        size = BURST * app.most_per_second
+        bucket = self.buckets.get(app.app_id)
+        if bucket is None or bucket.size != size:
+            every = timedelta(seconds=1) / app.most_per_second
+            bucket = self.buckets[app.app_id] = Bucket(size, every, size, now)
+        if bucket.refill(now) < 1:
+            raise TOO_FAST
+        bucket.left -= ratings  # a large batch may leave less than nothing: the next one waits the longer
 
 
 def _write(group: list[Waiting]) -> list[Outcome]:

@@ -11,8 +11,10 @@ import httpx
 import pytest
 from django.db import OperationalError, connection
 
-from haochaping.accounts.queries import app_info
+from haochaping.accounts.models import App
+from haochaping.accounts.queries import app_info, forget_apps
 from haochaping.accounts.signing import SignedBy, sign
+from haochaping.channels import lane
 from haochaping.channels.door import Door, _admit_lines
 from haochaping.evaluation.models import Evaluation, Rejected, ServiceEvent
 from haochaping.kit import clock
@@ -277,3 +279,26 @@ def test_the_openapi_document_holds_the_doors_paths_and_every_field_it_reads(cli
         read = set(re.findall(r"r\.(?:text|number|moment|choice)\(\s*\"(\w+)\"", source))
         read |= {"orgcode", "deptCode"} if schema == "Service" else {"consent"}
         assert read - {"proManagerNo"} == set(document["components"]["schemas"][schema]["properties"])
+
+
+class TestLimits:
+    def test_an_app_keeps_to_the_pace_that_was_set_for_it_and_others_do_not_notice(self, api):
+        App.objects.filter(app_id=api.cast.app_id).update(most_per_second=1)
+        forget_apps()
+        api.call("POST", "/api/v1/services", [wire_service(f"P{n}") for n in range(12)])
+        answers = [api.call("POST", "/api/v1/evaluations", wire_rating(f"P{n}")) for n in range(12)]
+        assert [a.status_code for a in answers] == [201] * 10 + [503] * 2
+        assert answers[-1].json()["error"]["code"] == "too_fast"
+        assert answers[-1].headers["retry-after"]
+        later = NOW + timedelta(seconds=2)
+        assert api.call("POST", "/api/v1/evaluations", wire_rating("P10"), now=later).status_code == 201
+        api.app = (api.cast.foreign_app_id, api.cast.foreign_secret)
+        assert api.call("POST", "/api/v1/evaluations", wire_rating("P11")).status_code == 404
+
+    def test_one_app_cannot_take_every_place(self, api, monkeypatch):
+        monkeypatch.setattr(lane, "APP_MOST", 3)
+        monkeypatch.setattr(lane, "GATHER_SECONDS", 0.2)
+        api.call("POST", "/api/v1/services", [wire_service(f"Q{n}") for n in range(5)])
+        answers = api.together([("POST", "/api/v1/evaluations", wire_rating(f"Q{n}")) for n in range(5)])
+        assert sorted(a.status_code for a in answers) == [201, 201, 201, 503, 503]
+        assert all(a.headers["retry-after"] for a in answers if a.status_code == 503)

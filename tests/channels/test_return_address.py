@@ -139,7 +139,16 @@ def test_who_changed_the_origins_is_written_down(cast: Cast) -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", ["http://www.example.gov.cn", "www.example.gov.cn", SITE + "/path", SITE + "?x", "*", "https://*.gov.cn", "ftp://x"]
+    "bad",
+    [
+        "http://www.example.gov.cn",
+        "www.example.gov.cn",
+        SITE + "/path",
+        SITE + "?x",
+        "*",
+        "https://*.gov.cn",
+        "ftp://x",
+    ],
 )
 def test_an_origin_is_a_site_and_nothing_behind_it(cast: Cast, bad: str) -> None:
     with pytest.raises(Refused, match="不是网站地址"):
