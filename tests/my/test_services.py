@@ -60,7 +60,7 @@ class TestTheList:
         served("NJ-OVER", serviceTime="2026-04-08 09:00:00")
         rated(served("NJ-RATED"))
         shown = text(logged_in().get("/my"))
-        assert "最晚 2026年6月17日" in shown
+        assert "最迟2026年6月17日（含当日）" in shown
         assert "评价时间已于" in shown
         assert "差评工单：待签收" in shown
 

@@ -12,7 +12,7 @@ from haochaping.accounts.rules import citizen
 from haochaping.channels.models import CitizenSession, LoginCode
 from haochaping.channels.my.rules import MOVES, Person, is_raters_own
 from haochaping.channels.queries import window_name
-from haochaping.channels.rules import by_when
+from haochaping.channels.rules import by_when, latest
 from haochaping.evaluation.models import (
     Applicant,
     Erasure,
@@ -108,8 +108,12 @@ class Line:
 
     @property
     def until(self) -> str:
-        """Until which day it can be rated."""
+        """The last day on which it can be rated."""
         return by_when(self.event.closes_at)
+
+    @property
+    def latest(self) -> str:
+        return latest(self.event.closes_at)
 
     @property
     def level_name(self) -> str:
