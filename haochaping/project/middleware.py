@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 
 from haochaping.kit.errors import Refused
+from haochaping.project.errors import refused_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,4 +96,4 @@ class RefusedAnswers:
             return None
         if request.path.startswith("/api/"):
             return JsonResponse(exception.as_json(), status=exception.status)
-        return render(request, "refused.html", {"refused": exception}, status=exception.status)
+        return refused_page(request, exception)

@@ -7,6 +7,7 @@ from django.urls import include, path
 from haochaping.project import health
 from haochaping.project.api import api
 
+handler404 = "haochaping.project.errors.not_found"
 urlpatterns = [
     path("healthz", health.alive),
     path("readyz", health.ready),

@@ -13,6 +13,7 @@ from haochaping.accounts.queries import actor_of
 from haochaping.channels.sheets import write_csv
 from haochaping.console import queries as console
 from haochaping.console.access import needs
+from haochaping.console.lists import areas_of
 from haochaping.console.rules import MAY_OPEN
 from haochaping.evaluation.rules import LEVEL_NAMES, Level
 from haochaping.kit import clock
@@ -116,8 +117,9 @@ def region_of(request: HttpRequest, actor: Actor) -> str:
 
 
 def _regions(actor: Actor) -> list[str]:
-    """The nation, every region with a pack or indicators of its own, and those where this person works."""
-    own = {scope.area for scope in actor.scopes if len(scope.area) in sets.LETTERS}
+    """The nation, every region with a pack or indicators of its own, where this person works, and one step below."""
+    own = {scope.area for scope in actor.scopes} | {area for area, _ in areas_of(actor)}
+    own = {area for area in own if len(area) in sets.LETTERS}
     return sorted({"", *own, *(rule.region for rule in queries.rules()), *queries.regions_with_sets()})
 
 
