@@ -10,6 +10,7 @@ from django.db import DatabaseError, connection
 from haochaping.directory.queries import dangling
 from haochaping.kit import clock, crypto
 from haochaping.kit.cluster import verify_durable
+from haochaping.messaging import queries as messages
 from haochaping.policy.queries import calendar, rules
 
 
@@ -27,7 +28,7 @@ def look() -> list[Finding]:
         connection.ensure_connection()
     except DatabaseError as error:
         return [*found, Finding(False, f"数据库连接不上：{error}")]
-    return [*found, _database(), _calendar(), _policy(), *_directory()]
+    return [*found, _database(), _calendar(), _policy(), _messages(), *_directory()]
 
 
 def _crypto() -> Finding:
@@ -68,6 +69,16 @@ def _policy() -> Finding:
     if not in_force:
         return Finding(False, "尚无规则包：hcp policy load policies/jiangsu.toml")
     return Finding(True, "规则包：" + "、".join(f"{r.policy.pack}（{r.region}）" for r in in_force))
+
+
+def _messages() -> Finding:
+    """Without a gateway nothing is wrong, people are only not asked by SMS; half a configuration is a mistake."""
+    state = messages.health(clock.now())
+    if state.wrong:
+        return Finding(False, f"短信网关：{state.wrong}")
+    if not state.is_configured:
+        return Finding(True, "短信网关未配置：短信排队等待，见 docs/sms.md")
+    return Finding(state.circuit == "closed", f"短信网关已配置，等待发送 {state.waiting} 条")
 
 
 def _directory() -> list[Finding]:
