@@ -37,8 +37,8 @@ HINTS = {
     "number": "10 位，可用扫码枪",
     "level": "5 至 1",
     "tags": "如 115 113，空格隔开",
-    "day": "月日四位，不填为收表日期",
-    "consent": "勾 1 填 1，勾 2 填 2，都勾填 12",
+    "day": "月日，如 0610",
+    "consent": "1、2 或 12",
     "service_number": "不填为 1",
     "window_code": "不填为表上所印窗口",
 }
@@ -170,7 +170,8 @@ def _one(
     if typed is None:
         typed = _agreed(readings[-1], differ if state is State.DIFFERS else []) if readings else {}
     wrong = {error.field: error.message for error in refused.fields} if refused else {}
-    empty = next((name for name in differ), "level")
+    empty = next(iter(differ), "level")
+    people = [each.person_name for each in keyed] if readings else []
     context = {
         "sheet": sheet,
         "number": rules.in_parts(sheet.number),
@@ -180,8 +181,8 @@ def _one(
         "wants_decision": state.wants_decision,
         "is_mine": bool(keyed) and keyed[0].person_id == actor_of(request).id,
         "keyed": keyed,
-        "rows": _rows(readings, differ),
-        "people": [each.person_name for each in keyed] if readings else [],
+        "rows": _rows(people, readings, differ),
+        "people": people,
         "fields": _fields(typed, wrong, next(iter(wrong), empty), tuple(FIELD_NAMES)),
         "problem": refused.message if refused else "",
         "receipt": ids.receipt(sheet.event_id) if sheet.event_id and state is State.ADMITTED else "",
@@ -194,16 +195,15 @@ def _agreed(reading: Reading, differ: list[str]) -> dict[str, str]:
     return {name: value for name, value in rules.retyped(reading).items() if name not in differ}
 
 
-def _rows(readings: list[Reading], differ: list[str]) -> list[dict[str, Any]]:
-    if not readings:
-        return []
-    told = [rules.retyped(reading) for reading in readings]
-    for each in told:
+def _rows(people: list[str], readings: list[Reading], differ: list[str]) -> list[dict[str, Any]]:
+    """Field by field who read what; what nobody wrote is left out."""
+    told = [(who, rules.retyped(reading)) for who, reading in zip(people, readings, strict=True)]
+    for _, each in told:
         each["level"] = f"{each['level']} {LEVEL_NAMES[Level(int(each['level']))]}"
     return [
-        {"label": FIELD_NAMES[name], "values": [each[name] for each in told], "differs": name in differ}
+        {"label": FIELD_NAMES[name], "said": [(who, each[name]) for who, each in told], "differs": name in differ}
         for name in FIELD_NAMES
-        if name in differ or any(each[name] for each in told)
+        if name in differ or any(each[name] for _, each in told)
     ]
 
 
