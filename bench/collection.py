@@ -1,19 +1,18 @@
 """How fast ratings come in, each figure beside a baseline of the same run. Client, web and database share the machine.
 
-`python bench/collection.py` prints: single signed ratings beside an empty ASGI application and beside an ordinary Django view
-with one ORM transaction a request (`ordinary.py`); batches beside a bare COPY into tables with the same indexes; memory.
-`… large` fills the table to ten million ratings first and compares; `… open` offers 1,000/s for ten minutes;
-`… flood` offers three times the capacity for a minute and looks for every acknowledged rating in the table.
+`python bench/collection.py` prints: `singles`, signed ratings one a request beside an empty ASGI application and beside an
+ordinary Django view with one ORM transaction a request (`parts/ordinary.py`), with the web process's memory; `batches` beside a
+bare COPY into tables with the same indexes. By name: `large` fills the table to ten million ratings and compares; `open` offers
+1,000/s for ten minutes; `flood` offers three times the capacity for a minute and looks for every acknowledged rating in the
+table. HCP_BENCH_SECONDS (10), HCP_BENCH_MINUTES (10) and HCP_BENCH_FLOOD (60) say how long.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import secrets
 import shutil
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -25,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "bench")]
+sys.path[:0] = [str(ROOT), str(ROOT / "bench" / "parts")]
 PLACE = Path(tempfile.mkdtemp(prefix="hcp-bench-"))
 PLACE.chmod(0o711)
 os.environ |= {"DJANGO_SETTINGS_MODULE": "haochaping.project.settings", "HCP_DATA": str(PLACE / "province")}
@@ -44,10 +43,9 @@ import psycopg
 from load import Fired, closed_loop, open_loop, request
 
 from haochaping.accounts.signing import sign
-from haochaping.evaluation.records import ServiceRecord
 from haochaping.flow.services import admit_services
 from haochaping.kit import clock
-from tests.cast import NANJING, NANJING_ITEM, settle, wire_service
+from tests.cast import settle, wire_service
 from tests.story.running import free_port, until
 
 if TYPE_CHECKING:
@@ -64,7 +62,9 @@ class Province:
 
     def __init__(self) -> None:
         self.database = DATABASE
-        subprocess.run([sys.executable, "-m", "haochaping.project.cli", "migrate"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [sys.executable, "-m", "haochaping.project.cli", "migrate"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL
+        )
         self.cast = settle(now=clock.now())
         self.at = clock.now() - timedelta(minutes=10)
         self.served = 0
@@ -73,7 +73,12 @@ class Province:
     def serve(self, services: int) -> None:
         """More services that nobody has rated; their first numbers by the real way, the rest copied from one of them."""
         if not self.served:
-            wire = wire_service("BENCH", serviceTime=clock.to_wire(self.at), acceptDate=clock.to_wire(self.at), resultDate=clock.to_wire(self.at))
+            wire = wire_service(
+                "BENCH",
+                serviceTime=clock.to_wire(self.at),
+                acceptDate=clock.to_wire(self.at),
+                resultDate=clock.to_wire(self.at),
+            )
             admit_services([wire], source=self.cast.app_id, now=clock.now())
         ids = [(event_id(n), number(n)) for n in range(self.served, self.served + services)]
         with psycopg.connect(self.database.owner_url) as connection, connection.cursor() as cursor:
@@ -81,7 +86,9 @@ class Province:
             with cursor.copy("COPY named FROM STDIN") as copy:
                 for row in ids:
                     copy.write_row(row)
-            cursor.execute("SELECT attname FROM pg_attribute WHERE attrelid = 'evaluation_serviceevent'::regclass AND attnum > 0 AND NOT attisdropped")
+            cursor.execute(
+                "SELECT attname FROM pg_attribute WHERE attrelid = 'evaluation_serviceevent'::regclass AND attnum > 0 AND NOT attisdropped"
+            )
             names = [name for (name,) in cursor.fetchall() if name not in {"id", "project_no"}]
             cursor.execute(
                 f"INSERT INTO evaluation_serviceevent (id, project_no, {', '.join(names)})"
@@ -94,7 +101,14 @@ class Province:
 
     def rating(self, n: int) -> dict[str, Any]:
         """Nine in ten anonymous, one in a hundred bad."""
-        given: dict[str, Any] = {"projectNo": number(n), "serviceNumber": 1, "satisfaction": 5, "pf": 4, "evalDetail": "510,517", "assessTime": clock.to_wire(self.at)}
+        given: dict[str, Any] = {
+            "projectNo": number(n),
+            "serviceNumber": 1,
+            "satisfaction": 5,
+            "pf": 4,
+            "evalDetail": "510,517",
+            "assessTime": clock.to_wire(self.at),
+        }
         if n % 10 == 0:
             given |= {"name": "赵试样", "mobile": f"138{n % 10**8:08}", "consent": ["contact_department"]}
         if n % 100 == 1:
@@ -125,7 +139,7 @@ class Web:
 
     def __init__(self, command: tuple[str, ...]) -> None:
         self.port = free_port()
-        env = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'bench'}"}
+        env = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'bench' / 'parts'}"}
         self.process = subprocess.Popen([*command, "--port", str(self.port)], env=env, cwd=ROOT, start_new_session=True)
         until(self._answers, 60, "an open port")
 
@@ -144,7 +158,11 @@ class Web:
         while pids:
             pid = pids.pop()
             pids += [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-            total += next(int(line.split()[1]) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS"))
+            total += next(
+                int(line.split()[1])
+                for line in Path(f"/proc/{pid}/status").read_text().splitlines()
+                if line.startswith("VmRSS")
+            )
         return total / 1024
 
     def stop(self) -> None:
@@ -190,19 +208,38 @@ def empty(province: Province, *more: str) -> Fired:
 
 
 def told(name: str, fired: Fired, more: str = "") -> None:
-    print(f"{name:<34}{fired.rate:>9,.0f}/s   p50 {fired.quantile(0.5) * 1000:>5.1f} ms   p95 {fired.quantile(0.95) * 1000:>5.1f} ms   {more}", flush=True)
+    print(
+        f"{name:<34}{fired.rate:>9,.0f}/s   p50 {fired.quantile(0.5) * 1000:>5.1f} ms   p95 {fired.quantile(0.95) * 1000:>5.1f} ms   {more}",
+        flush=True,
+    )
 
 
-TABLES = ("evaluation_evaluation", "evaluation_receipt", "evaluation_evaluator", "evaluation_words", "rectification_order", "rectification_move", "outbox_note")
+TABLES = (
+    "evaluation_evaluation",
+    "evaluation_receipt",
+    "evaluation_evaluator",
+    "evaluation_words",
+    "rectification_order",
+    "rectification_move",
+    "outbox_note",
+)
 
 
 def batches(province: Province, ratings: int) -> float:
     """Ratings a second in batches of 5,000, two clients."""
-    bodies = [json.dumps([province.rating(next(province.numbers)) for _ in range(BATCH)], ensure_ascii=False).encode() for _ in range(ratings // BATCH)]
+    bodies = [
+        json.dumps([province.rating(next(province.numbers)) for _ in range(BATCH)], ensure_ascii=False).encode()
+        for _ in range(ratings // BATCH)
+    ]
     path = f"{PATH}/batch"
     with province.running(*DOOR) as web:
         closed_loop(web.port, prepared(province.requests(), 300), 8, SECONDS)
-        signed = iter([request(path, body, sign(province.cast.app_id, province.cast.secret, "POST", path, body, clock.now())) for body in bodies])
+        signed = iter(
+            [
+                request(path, body, sign(province.cast.app_id, province.cast.secret, "POST", path, body, clock.now()))
+                for body in bodies
+            ]
+        )
         fired = closed_loop(web.port, signed, 2, 600)
     assert set(fired.counts) == {200}, fired.counts
     return len(bodies) * BATCH / fired.seconds
@@ -213,7 +250,9 @@ def copied(province: Province, ratings: int) -> float:
     took = 0.0
     with psycopg.connect(province.database.owner_url, autocommit=True) as connection:
         cursor = connection.cursor()
-        cursor.execute("CREATE TABLE bench_newest AS SELECT id, row_number() OVER (ORDER BY received_at DESC, id) AS n FROM evaluation_evaluation")
+        cursor.execute(
+            "CREATE TABLE bench_newest AS SELECT id, row_number() OVER (ORDER BY received_at DESC, id) AS n FROM evaluation_evaluation"
+        )
         parts: list[list[tuple[str, bytes]]] = []
         for table in TABLES:
             cursor.execute(f"CREATE TABLE bench_{table} (LIKE {table} INCLUDING ALL)")
@@ -235,14 +274,19 @@ def copied(province: Province, ratings: int) -> float:
 
 
 def _has(cursor: Any, table: str, column: str, kind: str) -> bool:
-    cursor.execute("SELECT 1 FROM information_schema.columns WHERE table_name = %s AND column_name = %s AND udt_name = %s", [table, column, kind])
+    cursor.execute(
+        "SELECT 1 FROM information_schema.columns WHERE table_name = %s AND column_name = %s AND udt_name = %s",
+        [table, column, kind],
+    )
     return cursor.fetchone() is not None
 
 
 def fill(province: Province, ratings: int) -> None:
     """Grow the table by copies of one rating under new ids, with their receipts: no way in, only weight."""
     with psycopg.connect(province.database.owner_url, autocommit=True) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT attname FROM pg_attribute WHERE attrelid = 'evaluation_evaluation'::regclass AND attnum > 0 AND NOT attisdropped")
+        cursor.execute(
+            "SELECT attname FROM pg_attribute WHERE attrelid = 'evaluation_evaluation'::regclass AND attnum > 0 AND NOT attisdropped"
+        )
         names = [name for (name,) in cursor.fetchall() if name not in {"id", "rated_day", "xid"}]
         for first in range(0, ratings, 500_000):
             cursor.execute(
@@ -251,8 +295,6 @@ def fill(province: Province, ratings: int) -> None:
                 f" FROM (SELECT * FROM evaluation_evaluation LIMIT 1) e, generate_series(1, {min(500_000, ratings - first)}) n"
             )
             cursor.execute(
-                "INSERT INTO evaluation_receipt (digest, event_id) SELECT sha256(uuid_send(id)), id FROM evaluation_evaluation e"
-                " WHERE NOT EXISTS (SELECT 1 FROM evaluation_receipt r WHERE r.event_id = e.id)" if False else
                 "INSERT INTO evaluation_receipt (digest, event_id) SELECT sha256(uuid_send(gen_random_uuid())), gen_random_uuid()"
                 f" FROM generate_series(1, {min(500_000, ratings - first)})"
             )
@@ -263,10 +305,11 @@ def fill(province: Province, ratings: int) -> None:
 
 
 def main() -> None:
-    what = sys.argv[1] if len(sys.argv) > 1 else "singles"
+    asked = sys.argv[1:] or ["singles", "batches"]
     province = Province()
     try:
-        {"singles": measure_singles, "batches": measure_batches, "large": measure_large, "open": measure_open, "flood": measure_flood}[what](province)
+        for name in asked:
+            MEASURES[name](province)
     finally:
         province.database.stop()
         shutil.rmtree(PLACE, ignore_errors=True)
@@ -279,7 +322,11 @@ def measure_singles(province: Province) -> None:
     ordinary, _ = singles(province, ORDINARY, int(SECONDS * 1_500))
     told("an ordinary view, one transaction", ordinary)
     door, memory = singles(province, DOOR, int(SECONDS * 8_000))
-    told("the door", door, f"{door.rate / echo.rate:.1%} of empty, {door.rate / ordinary.rate:.1f} x ordinary, {memory:.0f} MB")
+    told(
+        "the door",
+        door,
+        f"{door.rate / echo.rate:.1%} of empty, {door.rate / ordinary.rate:.1f} x ordinary, {memory:.0f} MB",
+    )
 
 
 def measure_batches(province: Province) -> None:
@@ -310,7 +357,11 @@ def measure_open(province: Province) -> None:
         fired = open_loop(web.port, province.requests(), rate, minutes * 60)
         after = web.memory()
     assert set(fired.counts) == {201}, fired.counts
-    told(f"1,000/s offered for {minutes:g} min", fired, f"p99 {fired.quantile(0.99) * 1000:.0f} ms, memory {before:.0f} -> {after:.0f} MB ({after / before - 1:+.1%})")
+    told(
+        f"1,000/s offered for {minutes:g} min",
+        fired,
+        f"p99 {fired.quantile(0.99) * 1000:.0f} ms, memory {before:.0f} -> {after:.0f} MB ({after / before - 1:+.1%})",
+    )
 
 
 def measure_flood(province: Province) -> None:
@@ -325,13 +376,27 @@ def measure_flood(province: Province) -> None:
         memory = web.memory()
     counts = fired.counts
     kept = counts[201]
-    told("three times as much offered", fired, f"{dict(counts)}, {fired.without_retry_after} without Retry-After, {memory:.0f} MB")
+    told(
+        "three times as much offered",
+        fired,
+        f"{dict(counts)}, {fired.without_retry_after} without Retry-After, {memory:.0f} MB",
+    )
     acknowledged = [event_id(first + n) for n, status in fired.statuses.items() if status == 201]
     with psycopg.connect(province.database.owner_url) as connection:
-        there = connection.execute("SELECT count(*) FROM evaluation_evaluation WHERE id = ANY(%s)", [acknowledged]).fetchone()[0]  # type: ignore[index]
+        there = connection.execute(
+            "SELECT count(*) FROM evaluation_evaluation WHERE id = ANY(%s)", [acknowledged]
+        ).fetchone()[0]  # type: ignore[index]
     print(f"acknowledged {kept:,}, of them in the table {there:,}; rows more than before {province.rows() - before:,}")
     assert there == kept
 
+
+MEASURES = {
+    "singles": measure_singles,
+    "batches": measure_batches,
+    "large": measure_large,
+    "open": measure_open,
+    "flood": measure_flood,
+}
 
 if __name__ == "__main__":
     main()

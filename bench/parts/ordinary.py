@@ -72,7 +72,9 @@ def rate(request: HttpRequest) -> JsonResponse:
         receipt = ids.receipt(event.id)
         Receipt.objects.create(digest=ids.token_digest(receipt), event_id=event.id)
         if s.name or s.mobile:
-            person = blobs.seal({"name": s.name, "cert": s.cert, "mobile": s.mobile}, table="evaluation_evaluator", row=event.id)
+            person = blobs.seal(
+                {"name": s.name, "cert": s.cert, "mobile": s.mobile}, table="evaluation_evaluator", row=event.id
+            )
             Evaluator.objects.create(id=event.id, blob=person, phone_index=index("phone", s.mobile), id_index=None)
         if s.words:
             Words.objects.create(id=event.id, salt=salt, text=s.words)
@@ -88,7 +90,18 @@ def rate(request: HttpRequest) -> JsonResponse:
 
 
 def _bad(rating: Evaluation, event: ServiceEvent) -> RatedBad:
-    names = ("id", "level", "organ_code", "organ_name", "organ_path", "area", "area_path", "window_code", "task_code", "item_name")
+    names = (
+        "id",
+        "level",
+        "organ_code",
+        "organ_name",
+        "organ_path",
+        "area",
+        "area_path",
+        "window_code",
+        "task_code",
+        "item_name",
+    )
     return RatedBad(
         **{name: getattr(rating, name) for name in names}, service_day=event.service_day, rated_day=rating.rated_day,
         real_name=False, opens_identity=False, no_reason=rating.no_reason, is_probe=False,
