@@ -28,7 +28,7 @@ FAULTS = (
     "wrong_nonce", "no_nonce", "wrong_issuer", "wrong_audience", "expired", "not_signed", "foreign_key", "shared_secret",
     "other_subject", "no_id_token", "error", "garbage", "list", "new_key", "other_state",
 )  # fmt: skip
-PEOPLE = {
+PEOPLE: dict[str, dict[str, Any]] = {
     "zhao": {"name": "赵试样", "id_number": "320102190001010018", "phone_number": "+86 13800000001"},
     "qian": {"name": "钱试样", "id_number": "320102190001010026", "phone_number": "13800000002"},
     "phone": {"phone_number": "13800000001"},
@@ -94,12 +94,13 @@ class IdentityService:
             "nonce": asked["nonce"],
             "at_hash": base64.urlsafe_b64encode(half).rstrip(b"=").decode(),
         }
-        claims |= {
+        changed: dict[str, dict[str, Any]] = {
             "wrong_nonce": {"nonce": "another"},
             "wrong_issuer": {"iss": "https://evil.example"},
             "wrong_audience": {"aud": "another-client"},
             "expired": {"iat": now - 900, "exp": now - 600},
-        }.get(self.fault, {})
+        }
+        claims |= changed.get(self.fault, {})
         if self.fault == "no_nonce":
             del claims["nonce"]
         if self.fault == "not_signed":

@@ -37,13 +37,11 @@ def rate(me: Citizen, id_: UUID, draft: Draft, *, is_anonymous: bool, pf: int, n
     service = queries.one(me, id_, now)
     if is_anonymous and Consent.CONTACT_DEPARTMENT in draft.consent:
         raise Refused("fields_refused", 422, ANONYMOUS, (FieldError("consent", "anonymous", ANONYMOUS),))
-    who = {"name": "", "cert": "", "mobile": ""}
-    if not is_anonymous:
-        who = {"name": me.name, "cert": me.cert, "mobile": me.mobile}
+    name, cert, mobile = ("", "", "") if is_anonymous else (me.name, me.cert, me.mobile)
     event = service.event
     bare = replace(draft, name="", mobile="")
     submission = bare.submission(project_no=event.project_no, service_number=event.service_number, pf=pf, now=now)
-    (outcome,) = admit([replace(submission, source=SOURCE, **who)], now=now)
+    (outcome,) = admit([replace(submission, source=SOURCE, name=name, cert=cert, mobile=mobile)], now=now)
     if outcome.refused is None:
         return outcome.status == "created"
     if outcome.refused.code == "already_rated":
