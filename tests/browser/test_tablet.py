@@ -183,6 +183,16 @@ def test_a_newer_service_replaces_the_one_nobody_rated(live, visit):
     assert rated(first) is None
 
 
+def test_where_no_event_comes_through_it_asks_by_itself(live, visit):
+    page = visit(**DESK)
+    enrol(page, live)
+    page.add_init_script("delete window.EventSource;")
+    page.reload()
+    finish_service(live)
+    expect(page.locator("#rate")).to_be_visible(timeout=15_000)
+    page.get_by_role("button", name="暂不评价").click()
+
+
 def test_somebody_without_a_case_rates_the_window_with_the_keyboard(live, visit):
     from haochaping.evaluation.models import Evaluation
 

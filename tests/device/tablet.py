@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
-import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import httpx
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from haochaping.accounts.rules import SYSTEM
-from haochaping.channels.device import commands
+from haochaping.channels.device import access, commands
 from haochaping.channels.device.rules import Kind
 from haochaping.kit import clock
 
@@ -39,18 +36,7 @@ class Tablet:
     key: ec.EllipticCurvePrivateKey = field(repr=False)
 
     def sign(self, body: bytes, now: datetime, *, path: str = "") -> dict[str, str]:
-        stamp, nonce = str(milliseconds(now)), secrets.token_hex(16)
-        content = hashlib.sha256(body).hexdigest()
-        text = "\n".join(["POST", path or f"/device/{self.id}/ratings", "", stamp, nonce, content]).encode()
-        r, s = decode_dss_signature(self.key.sign(text, ec.ECDSA(hashes.SHA256())))
-        signature = r.to_bytes(32) + s.to_bytes(32)
-        return {
-            "X-Timestamp": stamp,
-            "X-Nonce": nonce,
-            "X-Content-SHA256": content,
-            "X-Signature": signature.hex(),
-            "Content-Type": "application/json",
-        }
+        return access.sign(self.key, path or f"/device/{self.id}/ratings", body, now)
 
     def send(self, lane: DeviceLane, ratings: Any, now: datetime, **headers: str) -> httpx.Response:
         body = ratings if isinstance(ratings, bytes) else json.dumps({"waiting": 0, "ratings": ratings}).encode()

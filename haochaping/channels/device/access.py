@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+import secrets
 from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
 from haochaping.accounts.rules import text_to_sign
 from haochaping.directory.models import Device
@@ -19,6 +20,7 @@ from haochaping.kit.errors import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from django.http import HttpRequest, HttpResponse
 
@@ -55,6 +57,19 @@ def public_key(raw: bytes) -> ec.EllipticCurvePublicKey:
         return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), raw)
     except ValueError:
         raise Refused("key_malformed", 422, "设备公钥不正确，请刷新页面后重试。") from None
+
+
+def sign(key: ec.EllipticCurvePrivateKey, path: str, body: bytes, now: datetime) -> dict[str, str]:
+    """The headers of a batch, as the tablet's own script makes them: for probes and tests."""
+    stamp, nonce, content = str(int(now.timestamp() * 1000)), secrets.token_hex(16), hashlib.sha256(body).hexdigest()
+    r, s = decode_dss_signature(key.sign(text_to_sign("POST", path, stamp, nonce, content), ec.ECDSA(hashes.SHA256())))
+    return {
+        "X-Timestamp": stamp,
+        "X-Nonce": nonce,
+        "X-Content-SHA256": content,
+        "X-Signature": (r.to_bytes(32) + s.to_bytes(32)).hex(),
+        "Content-Type": "application/json",
+    }
 
 
 def by_signature(device_id: str, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Device:
