@@ -78,15 +78,20 @@ def as_(cast: Cast) -> Callable[[str], Client]:
     return enter
 
 
-def enrolled(client: Client, actor: Actor, *, kind: Kind = Kind.KIOSK, **place: str) -> Device:
-    """Make this browser an enrolled device of Nanjing's hall."""
+def enrolled_by(actor: Actor, *, kind: Kind = Kind.KIOSK, **place: str) -> tuple[Device, str]:
+    """An enrolled device in Nanjing's hall, and its cookie."""
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     now = clock.now()
     _, code = issue_code(kind, actor=actor, now=now, **(place or {"hall": "NJ"}))
     point = ec.generate_private_key(ec.SECP256R1()).public_key()
-    device, token = enrol(code, point.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint), now=now)
+    return enrol(code, point.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint), now=now)
+
+
+def enrolled(client: Client, actor: Actor, *, kind: Kind = Kind.KIOSK, **place: str) -> Device:
+    """Make this browser an enrolled device."""
+    device, token = enrolled_by(actor, kind=kind, **place)
     client.cookies[COOKIE] = token
     return device
 
