@@ -111,7 +111,8 @@ def test_a_call_out_from_the_list_to_the_next(visit, live) -> None:
     first, second = drawn(live, "13712345601"), drawn(live, "13712345602")
     page = at_the_desk(visit, live)
     page.goto(f"{live.url}/console/callouts/")
-    page.keyboard.press("Enter")  # 取下一个电话 has the focus
+    expect(page.get_by_role("button", name="取下一个电话")).to_be_focused()
+    page.keyboard.press("Enter")
     expect(page.locator(".dial")).to_have_text(re.compile(r"137\*\*\*\*560[12]"))
     expect(page.get_by_role("button", name="显示号码并拨打")).to_be_focused()
     page.keyboard.press("Enter")

@@ -213,4 +213,4 @@ class TestFinding:
         assert [p.key for p in queries.places(cast.operator, "苏州")][-1] == f"o:{SUZHOU}"
         assert queries.places(cast.city, "苏州") == []
         assert queries.place(cast.city, "w:SZ-A01") is None
-        assert next(i.task_code for i in queries.items("食品", NANJING)) == NANJING_ITEM
+        assert next(item.task_code for item, _ in queries.items("食品", NANJING)) == NANJING_ITEM

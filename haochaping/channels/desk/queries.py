@@ -134,8 +134,8 @@ def _all_places(actor: Actor) -> Iterable[Place]:
             yield Place(f"o:{code}", organ.name, "".join(known.region_names(organ.area)), area, code)
 
 
-def items(text: str, organ_code: str = "") -> list[ItemInfo]:
-    """Items in force that match every word, of the organ if one is named first; at most twenty."""
+def items(text: str, organ_code: str = "") -> list[tuple[ItemInfo, str]]:
+    """Items in force that match every word, each with its organ's name; those of the named organ first, at most twenty."""
     words, known, today = text.upper().split(), snapshot(), clock.today()
     if not words:
         return []
@@ -145,7 +145,8 @@ def items(text: str, organ_code: str = "") -> list[ItemInfo]:
         if (item.valid_to is None or today < item.valid_to)
         and all(word in f"{item.name} {item.task_code}".upper() for word in words)
     }
-    return sorted(found.values(), key=lambda item: (item.organ != organ_code, item.name, item.task_code))[:MOST]
+    ordered = sorted(found.values(), key=lambda item: (item.organ != organ_code, item.name, item.task_code))
+    return [(item, known.organs[item.organ].name if item.organ in known.organs else "") for item in ordered[:MOST]]
 
 
 def entries_for(actor: Actor) -> QuerySet[Entry]:

@@ -58,7 +58,7 @@ def lines(rows: Iterable[Inspection]) -> list[Inspected]:
         lined.append(
             Inspected(
                 row,
-                event.item_name,
+                event.item_name if event.task_code else "不针对具体事项",
                 event.organ_name,
                 window.name if window else row.window_code,
                 ratings[row.event_id].level,
