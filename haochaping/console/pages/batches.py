@@ -114,6 +114,8 @@ def _lines(actor: Actor, told: list[tuple[int, batches.Line]]) -> list[dict[str,
             now = "不计入统计"
         elif line.status == "parked":
             now = "已入库" if line.event_id in rated else "仍在等待"
+        elif line.status == "created":
+            now = "计入统计"
         lines.append(
             {
                 "n": index + 1,

@@ -310,10 +310,9 @@ def retry(request: HttpRequest) -> HttpResponse:
         list(untried.values_list("id", flat=True)[: repair.RETRY_MOST]), actor=actor, now=now
     )
     left = untried.count()
-    if not left:
+    if not left and not request.headers.get("HX-Request"):
         messages.success(request, f"已全部重试：{fixed} 条入库，{rows.count()} 条仍需处理。")
-        if not request.headers.get("HX-Request"):
-            return redirect(f"{reverse('console:repair')}?{query}")
+        return redirect(f"{reverse('console:repair')}?{query}")
     tried = rows.filter(tried_at__gte=since).count() + fixed
     context = {
         "query": query, "since": since.isoformat(), "fixed": fixed, "left": left, "tried": tried, "total": tried + left,
