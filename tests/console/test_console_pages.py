@@ -42,7 +42,7 @@ class TestTheOverview:
         page = text(look(as_("leader"), "/console/overview/").content.decode())
         assert "评价量 11" in page
         assert "主动好评率 72.73% 8 ÷ 11" in page
-        assert "主动评价中基本满意及以上 ÷ 主动评价。本值 8 ÷ 11。" in page
+        assert "主动评价中基本满意及以上 ÷ 主动评价（不含监督查评）。本值 8 ÷ 11。" in page
         assert "南京市 10 80.00%" in page
         assert "苏州市 1 0%" in page
 
