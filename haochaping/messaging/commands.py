@@ -217,6 +217,15 @@ def _uuid(text: str) -> UUID | None:
         return None
 
 
+def forget_number(mobile: str, *, now: datetime) -> int:
+    """Drop number and text of everything that was sent to this number, at its owner's wish, and send nothing that still
+    waits; how many messages. Counts stay.
+    """
+    rows = Message.objects.filter(phone_index=blobs.blind("phone", mobile))
+    rows.filter(state=State.QUEUED).update(state=State.SUPPRESSED, error="withdrawn", next_at=None, ended_at=now)
+    return rows.exclude(state__in=OPEN_STATES).exclude(blob=b"").update(blob=b"")
+
+
 def forget(*, now: datetime) -> int:
     """Drop numbers and texts of what ended long ago, and nonces whose calls have expired; how many messages. Counts stay."""
     CallNonce.objects.filter(used_at__lt=now - timedelta(milliseconds=2 * signatures.WINDOW_MS)).delete()

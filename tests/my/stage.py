@@ -54,7 +54,7 @@ def answered(event: ServiceEvent, cast: Cast, now: Any = NOW) -> None:
 
 def sms() -> list[tuple[str, str]]:
     """Number and text of every message, oldest first."""
-    rows = Message.objects.order_by("created_at", "id")
+    rows = Message.objects.exclude(blob=b"").order_by("created_at", "id")
     opened = [blobs.unseal(bytes(row.blob), table="messaging_message", row=row.id) for row in rows]
     return [(each["mobile"], each["text"]) for each in opened]
 

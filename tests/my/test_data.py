@@ -16,6 +16,7 @@ from haochaping.channels.models import CitizenSession, LoginCode
 from haochaping.channels.my import commands
 from haochaping.evaluation.models import Applicant, Evaluation, Evaluator, Words
 from haochaping.evaluation.sealing import seal, verify
+from haochaping.messaging.models import Message
 from haochaping.messaging.queries import may_call, may_text
 from haochaping.rectification.commands import reveal
 from haochaping.rectification.models import Order
@@ -117,6 +118,7 @@ class TestTheDeletion:
         assert Evaluation.objects.get(id=event.id).level == 1
         assert verify().faults == []
         assert (may_text(MINE), may_call(MINE)) == (False, False)
+        assert [bytes(row.blob) for row in Message.objects.all()] == [b""], "the text of the code is gone too"
         assert client.get("/my").status_code == 303
         audit: Any = Audit.objects.get(action="forget_citizen")
         assert audit.facts == {"ratings": 1, "cases": 2}

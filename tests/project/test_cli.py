@@ -45,6 +45,14 @@ def test_an_app_for_an_unknown_organ_is_refused_with_the_remedy(province, capsys
     assert "hcp import organs" in capsys.readouterr().err
 
 
+def test_an_app_may_be_created_with_the_sites_its_links_lead_back_to(province, capsys):
+    sites = ["--return-origin", "https://a.example.gov.cn", "--return-origin", "https://B.example.gov.cn/"]
+    assert main(["app", "create", "门户", "--organ", NANJING, *sites]) == 0
+    assert App.objects.get(name="门户").return_origins == ["https://a.example.gov.cn", "https://b.example.gov.cn"]
+    assert main(["app", "create", "门户", "--organ", NANJING, "--return-origin", "http://a.example.gov.cn"]) == 1
+    assert "不是网站地址" in capsys.readouterr().err
+
+
 def test_a_person_is_created_with_a_role_and_a_password_that_is_not_guessed_at_once(province, capsys, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO("12345678\n"))
     assert main(["person", "create", "wang", "王某", "--role", "handler", "--organ", NANJING]) == 1

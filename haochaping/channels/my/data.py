@@ -185,6 +185,7 @@ def forget(me: Citizen, *, now: datetime) -> Forgotten:
         if me.mobile:
             messaging.stop_texting(me.mobile, now=now, by="citizen")
             messaging.stop_calling(me.mobile, now=now, by="citizen")
+            messaging.forget_number(me.mobile, now=now)
         _end_everywhere(me)
         done = Forgotten(len(own), gone, len(cases & needed))
         actor = Actor("citizen", me.digest.hex()[:32], "评价人")
