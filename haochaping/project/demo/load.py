@@ -307,6 +307,7 @@ def accounts_text(data_dir: Path, base_url: str) -> str:
     base = base_url.rstrip("/")
     lines = [
         f"登录 login  {base}/console/    密码 password  {marker.password}",
+        f"我的办件 my services {base}/my （验证码在模拟短信网关的短信箱里；或“实名登录”，选一位虚构的人）",
         f"公众 public {base}/public/     查询进度 progress {base}/r/     接口 API {base}/api/v1/docs",
         "",
     ]
