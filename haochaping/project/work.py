@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import django
 
@@ -32,7 +32,7 @@ def run() -> None:
 async def _work(app: App) -> None:
     async with app.open_async():
         # Messages have places of their own beside those for everything: who waits for a code does not wait for the lake.
-        working = [asyncio.ensure_future(_worker(app, queues)) for queues in (None, ["sms"])]
+        working = [asyncio.ensure_future(_worker(app)), asyncio.ensure_future(_worker(app, queues=["sms"]))]
 
         def stop() -> None:
             for worker in working:
@@ -53,9 +53,9 @@ async def _work(app: App) -> None:
         log.info("worker stopped")
 
 
-async def _worker(app: App, queues: list[str] | None) -> None:
+async def _worker(app: App, **which: Any) -> None:
     await app.run_worker_async(
-        queues=queues,
+        **which,
         concurrency=2,
         install_signal_handlers=False,
         delete_jobs="successful",

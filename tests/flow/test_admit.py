@@ -300,11 +300,12 @@ class TestARating:
         assert admit([s], now=NOW, nonces=[("app", "n1")])[0].status == "created"
         assert admit([s], now=NOW, nonces=[("app", "n1")])[0].refused.code == "nonce_used"
 
-    def test_the_lake_and_the_nation_are_told(self, cast):
+    def test_the_lake_the_nation_and_who_invites_are_told(self, cast):
         serve()
         rate(wire_rating())
         assert set(Note.objects.values_list("topic", "kind")) == {
             ("lake", "service"), ("national", "service"), ("lake", "evaluation"), ("national", "evaluation"),
+            ("invite", "service"),
         }  # fmt: skip
 
     def test_nobody_can_change_or_delete_it(self, cast):
