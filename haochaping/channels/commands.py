@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from django.db import transaction
 
 from haochaping.channels.models import Link
-from haochaping.channels.signs import count_rating
+from haochaping.channels.signs import count_rating, is_of_window
 from haochaping.flow.admit import admit
 from haochaping.kit import ids
 
@@ -54,7 +55,7 @@ def rate(link: Link, submission: Submission, visit: str, now: datetime) -> None:
     """
     with transaction.atomic():
         locked = Link.objects.select_for_update().get(digest=link.digest)
-        (outcome,) = admit([submission], now=now)
+        (outcome,) = admit([replace(submission, knows_case=is_of_window(locked))], now=now)
         if outcome.status in {"created", "parked"}:
             locked.rated_by, locked.rated_at = ids.token_digest(visit), now
             locked.save(update_fields=["rated_by", "rated_at"])

@@ -34,6 +34,11 @@ def maker(serial: str) -> str:
     return f"sign:{serial}" if serial else WINDOW
 
 
+def is_of_window(link: Link) -> bool:
+    """Whether somebody got this link at a window's page, by naming the case with its applicant."""
+    return link.made_by == WINDOW or link.made_by.startswith("sign:")
+
+
 def count_rating(link: Link, now: datetime) -> None:
     """A rating came through this link: where a sign led to it, the sign has one more."""
     kind, _, serial = link.made_by.partition(":")

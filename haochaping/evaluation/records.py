@@ -73,6 +73,7 @@ class Submission:
     user_prop: int | None = None
     consent: frozenset[str] = frozenset()
     device_id: str = ""
+    knows_case: bool = False  # the rater named the case with its applicant; who they are is still sealed from all
     batch: str = ""  # with which it came, if with others
     arrived: datetime | None = None  # when it first reached us, if it was parked or kept since
     waives: frozenset[str] = frozenset()  # what a supervisor's decision leaves aside (`judge.Waiver`)

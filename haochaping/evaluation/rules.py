@@ -94,15 +94,18 @@ CHANNEL_NAMES = {
 LATE_MS = 300_000  # how far ahead of our clock a rating's time may lie (contract §3)
 
 
-def assurance_of(*, name: str, cert: str, mobile: str, is_applicants_mobile: bool) -> Assurance:
+def assurance_of(
+    *, name: str, cert: str, mobile: str, is_applicants_mobile: bool, knows_case: bool = False
+) -> Assurance:
     """How sure we are who rated.
 
     Real-name: a name with a certificate number, or the very telephone that the business system holds for the case.
-    Weak: a name or telephone that nobody has checked. Else anonymous.
+    Weak: a name or telephone that nobody has checked, or they named the case with its applicant (the ladder of domain, design point 16). Else
+    anonymous.
     """
     if (name and cert) or (mobile and is_applicants_mobile):
         return Assurance.REAL_NAME
-    return Assurance.WEAK if name or mobile or cert else Assurance.ANONYMOUS
+    return Assurance.WEAK if name or mobile or cert or knows_case else Assurance.ANONYMOUS
 
 
 def may_lack_reason(pf: int) -> bool:

@@ -14,7 +14,7 @@ from haochaping.channels.windows import commands, queries
 from haochaping.channels.windows.rules import name_or_tail, wrapped
 from haochaping.directory import queries as directory
 from haochaping.directory.models import Hall, Region, Window
-from haochaping.evaluation.models import Evaluation, ServiceEvent
+from haochaping.evaluation.models import Evaluation, Evaluator, ServiceEvent
 from haochaping.kit import clock, ids
 from haochaping.kit.config import ROOT
 from haochaping.policy.commands import load_pack
@@ -57,6 +57,8 @@ class TestTheThreeWays:
         assert phone.post(answer["Location"], {"level": 5}).status_code == 303
         rating = Evaluation.objects.get(id=event.id)
         assert (rating.level, rating.pf, rating.window_code) == (5, 3, "NJ-A01")
+        assert rating.assurance == "weak", "they knew the case and its applicant"
+        assert not Evaluator.objects.exists(), "and are sealed all the same"
         assert ids.receipt(event.id)[-4:] in phone.get(answer["Location"]).content.decode()
 
     @pytest.mark.parametrize(
