@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import replace
 
 import pytest
@@ -12,15 +13,29 @@ from haochaping.channels.desk import queries
 from haochaping.channels.desk.commands import check_entry, record_entry
 from haochaping.channels.desk.rules import Verdict, Way, is_drawn, proof_of
 from haochaping.channels.models import Entry
+from haochaping.directory.models import Hall, Region, Window
 from haochaping.evaluation.models import Evaluation, ServiceEvent
 from haochaping.evaluation.queries import excluded, rulings
 from haochaping.evaluation.records import Submission, read_evaluation
 from haochaping.flow.services import admit_services
 from haochaping.flow.visits import Visit
 from haochaping.kit import ids
+from haochaping.kit.config import ROOT
 from haochaping.kit.errors import Refused
+from haochaping.policy.commands import load_pack
 from haochaping.rectification.models import Order
-from tests.cast import NANJING, NANJING_ITEM, NOW, PROVINCE_OFFICE, SUZHOU, Cast, settle, wire_rating, wire_service
+from tests.cast import (
+    NANJING,
+    NANJING_ITEM,
+    NOW,
+    PROVINCE_OFFICE,
+    SUZHOU,
+    Cast,
+    forget,
+    settle,
+    wire_rating,
+    wire_service,
+)
 
 PROOF = "REC-20260610-0001"
 
@@ -97,6 +112,17 @@ class TestEntering:
         with pytest.raises(Refused):  # refused by the rating: the visit must not stand alone
             entered(cast.operator, replace(told(5), assess_time=NOW, indicators=("115",)), visit=visit)
         assert ServiceEvent.objects.count() == n
+
+    def test_in_the_marked_test_region_it_is_a_probe_whoever_enters_it(self, cast: Cast) -> None:
+        Region.objects.create(code="990000000000", name="测试区", level=1, parent="", path="99")
+        Hall.objects.create(code="PROBE", name="测试大厅", area="990000000000")
+        Window.objects.create(code="PROBE-1", name="测试窗口", hall="PROBE", organ=NANJING)
+        pack = tomllib.loads((ROOT / "policies" / "jiangsu.toml").read_text(encoding="utf-8"))
+        load_pack(pack | {"region": "99"}, "test", NOW)
+        forget()
+        everywhere = replace(cast.operator, scopes=(Scope(),), grants=())
+        rating = entered(everywhere, replace(told(), assess_time=NOW), visit=Visit(at=NOW, window_code="PROBE-1"))
+        assert rating.is_probe
 
     def test_what_is_not_known_is_not_entered_unless_it_may_wait(self, cast: Cast) -> None:
         unknown = replace(told(), project_no="NJ-LATER")

@@ -185,6 +185,12 @@ HINDERED = {
     "nothing asked, nothing refused": ("refuse_extension", State.RECTIFYING, {"extension_asked": False}, {}),
     "a real-name rater is called": ("skip", State.CALLBACK, {"needs_callback": True}, {}),
     "nobody is skipped before the limit": ("skip", State.CALLBACK, {"limit_passed": False}, {}),
+    "nobody was called who left no telephone": (
+        "record",
+        State.CALLBACK,
+        {"has_telephone": False},
+        {"result": "accepted"},
+    ),
     "reopened once": ("reopen", State.CLOSED, {"reopens_left": 0}, {}),
 }
 
