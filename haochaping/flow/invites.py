@@ -28,9 +28,12 @@ def worth_asking(served: Iterable[tuple[bool, dict[str, Any]]], now: datetime) -
         where = row["area_path"], row["service_day"]
         if where not in asks:
             try:
-                asks[where] = policy_at(*where).invitation
+                asks[where] = policy_at(*where)
             except Refused:  # imported history, older than every pack
                 asks[where] = None
-        if asks[where] is not None and asks[where].asks_after(row["point"], row["pro_status"]):
+        policy = asks[where]
+        if policy is None or not policy.coverage.asks_about(row["aspect"], row["point"]):
+            continue
+        if policy.invitation.asks_after(row["point"], row["pro_status"]):
             found.append((row["id"], "service", row["service_day"]))
     return sorted(found)

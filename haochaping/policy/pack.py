@@ -118,7 +118,8 @@ class Coverage(Sourced, frozen=True, kw_only=True):
     points: tuple[str, ...] = ()
 
     def asks_about(self, aspect: str, point: str) -> bool:
-        return aspect in self.aspects and (not point or point in self.points)
+        """A pack that names no points keeps none apart, and so leaves none out."""
+        return aspect in self.aspects and (not point or not self.points or point in self.points)
 
 
 class Channel(Sourced, frozen=True, kw_only=True):

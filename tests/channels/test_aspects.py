@@ -14,9 +14,11 @@ from haochaping.channels.commands import make_link
 from haochaping.evaluation.models import Evaluation, ServiceEvent
 from haochaping.evaluation.records import read_evaluation
 from haochaping.flow.admit import admit
+from haochaping.flow.invites import worth_asking
 from haochaping.flow.services import admit_services
 from haochaping.kit import clock, ids
 from haochaping.kit.clock import held_at
+from haochaping.policy.commands import load_pack, read_pack
 from haochaping.policy.models import Indicator
 from haochaping.policy.rules import ASPECTS
 from haochaping.rectification.models import Order
@@ -90,14 +92,18 @@ def test_each_aspect_is_rated_on_the_page_that_asks_about_it(aspect: str) -> Non
     assert (rating.aspect, rating.level, rating.indicators) == (aspect, 5, ["510"])
 
 
-def test_an_aspect_outside_the_coverage_of_the_place_is_taken_all_the_same() -> None:
-    from haochaping.policy import queries as policy
-
-    day = clock.day(NOW)
-    coverage = policy.policy_at("320102", day).coverage
-    assert not coverage.asks_about("service", "issue")
-    serve(point="issue")
-    assert rate(satisfaction=4, evalDetail="406").status == "created"
+def test_an_aspect_outside_the_coverage_of_the_place_is_not_asked_about_and_taken_all_the_same() -> None:
+    pack = dict(read_pack("jiangsu"))
+    pack["valid_from"] = clock.day(NOW)
+    pack["coverage"] = {"aspects": ["service"], "points": ["acceptance"], "source": "founding-2"}
+    load_pack(pack, "test", NOW)
+    forget()
+    services = [wire_service(CASE, 1), wire_service(CASE, 2, aspect="delivery"), wire_service(CASE, 3, point="issue")]
+    admit_services(services, source="test", now=NOW)
+    rows = [(True, row) for row in ServiceEvent.objects.order_by("service_number").values()]
+    assert [id_ for id_, _, _ in worth_asking(rows, NOW)] == [rows[0][1]["id"]], "only the first is invited"
+    for number in (2, 3):
+        assert rate(number, satisfaction=4, evalDetail="406").status == "created"
 
 
 def test_the_page_offers_what_belongs_to_its_aspect_and_channel_under_the_name_of_its_dimension() -> None:

@@ -13,6 +13,7 @@ from haochaping.kit import clock
 from haochaping.kit.errors import Refused
 from haochaping.policy import drafts, queries, sets
 from haochaping.policy.models import Indicator, IndicatorSet
+from haochaping.policy.pack import Coverage
 from haochaping.policy.rules import ASPECTS, CHANNELS, LEVELS
 from haochaping.policy.sets import Line
 from tests.cast import NOW, Cast, forget, settle
@@ -289,6 +290,8 @@ def test_the_preview_shows_the_page_of_that_day_before_it_is_approved(cast: Cast
 def test_coverage_says_what_pages_ask_about(cast: Cast) -> None:
     day = clock.day(NOW)
     assert queries.asks_about("320102", day, "delivery")
-    assert not queries.asks_about("320102", day, "service", "issue"), "Jiangsu rates a service as a whole"
+    assert queries.asks_about("320102", day, "service", "issue"), "a pack that names no points leaves none out"
+    assert not Coverage(aspects=("service",), points=("issue",)).asks_about("service", "acceptance")
+    assert not Coverage(aspects=("service", "item")).asks_about("delivery", "")
     assert queries.asks_about("99", day, "service")
     assert not queries.asks_about("99", day, "item"), "no pack, no more than the service"

@@ -16,7 +16,7 @@ from haochaping.channels.models import Silence
 from haochaping.directory.models import Device
 from haochaping.directory.queries import snapshot
 from haochaping.evaluation import queries as evaluation
-from haochaping.evaluation.rules import Level
+from haochaping.evaluation.rules import Channel, Level
 from haochaping.flow.models import WindowCall
 from haochaping.kit import clock, ids
 from haochaping.kit.errors import Refused
@@ -37,7 +37,7 @@ def screen(device: Device, now: datetime) -> dict[str, Any]:
     """Everything the tablet shows without asking again; `edition` changes when any of it does."""
     known = snapshot()
     window, hall = known.windows.get(device.window), known.halls.get(device.hall)
-    norms = policy.indicators(device.area_path, clock.day(now))
+    norms = policy.indicators(device.area_path, clock.day(now), "service", Channel.TABLET)
     told: dict[str, Any] = {
         "id": device.id,
         "window": window.name if window else device.name,

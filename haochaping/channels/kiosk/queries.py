@@ -9,7 +9,7 @@ from haochaping.channels.kiosk.rules import LIST_MOST
 from haochaping.channels.models import TerminalSession
 from haochaping.evaluation import queries as evaluation
 from haochaping.kit import clock, ids
-from haochaping.policy.queries import policy_at
+from haochaping.policy.queries import asks_about, policy_at
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -42,9 +42,10 @@ def days_back(device: Device, now: datetime) -> int:
 
 
 def services(held: TerminalSession, device: Device, now: datetime) -> list[Served]:
-    """The services of the last days of whoever stands there, newest first."""
+    """The services of the last days of whoever stands there that their place asks about, newest first."""
     since = clock.day(now) - timedelta(days=days_back(device, now))
-    events = evaluation.services_of_cert(bytes(held.id_index), since=since)[:LIST_MOST]
+    found = evaluation.services_of_cert(bytes(held.id_index), since=since)
+    events = [e for e in found if asks_about(e.area_path, e.service_day, e.aspect, e.point)][:LIST_MOST]
     rated = evaluation.rated_among([event.id for event in events])
     return [Served(e, e.id in rated, evaluation.is_open_for_rating(e, now)) for e in events]
 
