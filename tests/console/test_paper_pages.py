@@ -50,16 +50,17 @@ def test_numbers_are_reserved_and_the_forms_come_as_one_pdf(as_):
     city = as_("city")
     city.post("/console/paper/", {"do": "print", "hall": "NJ政务服务中心", "window": "NJ-A01", "forms": "2"})
     page = city.get("/console/paper/").content.decode()
-    address = re.search(r"/console/paper/runs/\d+\.pdf", page)
+    address = re.search(r"/console/paper/runs/\d+-1\.pdf", page)
     assert address
     answer = city.get(address[0])
     assert answer["Content-Type"] == "application/pdf"
     assert answer.content.startswith(b"%PDF-")
+    assert city.get(address[0].replace("-1.pdf", "-2.pdf")).status_code == 404
     assert as_("foreign_city").get(address[0]).status_code == 404
 
 
 def test_a_form_says_all_that_is_wanted_of_it(run):
-    page = printing.html(run, NOW.date())
+    page = printing.html(run, 1, NOW.date())
     said = text(page)
     for word in (
         "非常满意",
@@ -75,6 +76,21 @@ def test_a_form_says_all_that_is_wanted_of_it(run):
     for each in printing.numbers(run):
         assert page.count(rules.in_parts(each)) == 2, "on the form and on the part that is torn off"
     assert page.count("<article>") == 10
+
+
+def test_a_form_fits_its_page(cast):
+    from weasyprint import CSS, HTML
+
+    run = commands.print_run("NJ", "NJ-A01", 2, actor=cast.city, now=NOW)
+    document = HTML(string=printing.html(run, 1, NOW.date())).render(stylesheets=[CSS(filename=printing.STYLE)])
+    assert len(document.pages) == 2, "one form a page"
+
+
+def test_many_forms_come_in_files_of_twenty(cast):
+    run = commands.print_run("NJ", "", 45, actor=cast.city, now=NOW)
+    assert printing.parts(run) == 3
+    printed = [printing.html(run, part, NOW.date()).count("<article>") for part in (1, 2, 3)]
+    assert printed == [20, 20, 5]
 
 
 def test_what_cannot_be_printed_says_why(as_):

@@ -1,4 +1,4 @@
-"""The forms of a print run as one PDF: A4, one form a page, numbered, with the number as a QR code for a hand scanner."""
+"""The forms of a print run as PDF: A4, one form a page, numbered, with the number as a QR code for a hand scanner."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from haochaping.channels.models import PaperRun
 
 STYLE = Path(__file__).parent.parent / "templates" / "channels" / "paper" / "form.css"
+PART = 20  # forms of one file: so many take seconds and stay within a web process's memory
 CELLS = {"case": range(26), "window": range(12), "name": range(8), "phone": range(11)}
 
 
@@ -26,8 +27,13 @@ def numbers(run: PaperRun) -> list[str]:
     return [number_of(run.year, serial) for serial in range(run.first, run.last + 1)]
 
 
-def html(run: PaperRun, day: date) -> str:
-    """The forms as a document: the indicators are those in force in the hall's area on `day`."""
+def parts(run: PaperRun) -> int:
+    """How many files the run is printed in."""
+    return -(-(run.last - run.first + 1) // PART)
+
+
+def html(run: PaperRun, part: int, day: date) -> str:
+    """The forms of one part, counted from 1, as a document; the indicators are those in force there on `day`."""
     known = snapshot()
     hall, window = known.halls.get(run.hall_code), known.windows.get(run.window_code)
     norms = policy.indicators(run.area_path, day, "service", Channel.PAPER)
@@ -36,7 +42,9 @@ def html(run: PaperRun, day: date) -> str:
         for level in sorted(LEVEL_NAMES, reverse=True)
     ]
     context = {
-        "forms": [{"parts": in_parts(number), "qr": _qr(number)} for number in numbers(run)],
+        "forms": [
+            {"parts": in_parts(number), "qr": _qr(number)} for number in numbers(run)[(part - 1) * PART : part * PART]
+        ],
         "hall": hall.name if hall else run.hall_code,
         "window": f"{window.name}（{window.code}）" if window else "",
         "levels": levels,
@@ -45,11 +53,11 @@ def html(run: PaperRun, day: date) -> str:
     return render_to_string("channels/paper/form.html", context)
 
 
-def pdf(run: PaperRun, day: date) -> bytes:
+def pdf(run: PaperRun, part: int, day: date) -> bytes:
     """The same, ready to print."""
     from weasyprint import CSS, HTML
 
-    written: bytes = HTML(string=html(run, day)).write_pdf(stylesheets=[CSS(filename=STYLE)])
+    written: bytes = HTML(string=html(run, part, day)).write_pdf(stylesheets=[CSS(filename=STYLE)])
     return written
 
 

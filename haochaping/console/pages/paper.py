@@ -105,6 +105,7 @@ def _list(request: HttpRequest, given: dict[str, str], refused: Refused | None =
                 "hall": hall_name(run.hall_code),
                 "first": rules.in_parts(rules.number_of(run.year, run.first)),
                 "n": run.last - run.first + 1,
+                "parts": range(1, printing.parts(run) + 1),
             }
             for run in queries.runs_for(actor)[:RUNS_SHOWN]
         ],
@@ -119,14 +120,16 @@ def _list(request: HttpRequest, given: dict[str, str], refused: Refused | None =
 
 @needs(*MAY_OPEN["paper"])
 @require_safe
-def forms(request: HttpRequest, run_id: int) -> HttpResponse:
-    """The forms of a print order as a PDF; printing them again keeps their numbers and is written down."""
+def forms(request: HttpRequest, run_id: int, part: int) -> HttpResponse:
+    """One part of a print order as a PDF; printing it again keeps the numbers and is written down."""
     actor, now = actor_of(request), clock.now()
     run = queries.run_for(actor, run_id)
-    audit(actor, "download_paper_forms", str(run.pk), now=now, facts={"forms": run.last - run.first + 1})
-    name = quote(f"纸质评价表_{hall_name(run.hall_code)}_{printing.numbers(run)[0]}.pdf")
+    if not 1 <= part <= printing.parts(run):
+        raise Refused("not_found", 404, "这次印制没有这一份。")
+    audit(actor, "download_paper_forms", str(run.pk), now=now, facts={"part": part})
+    name = quote(f"纸质评价表_{hall_name(run.hall_code)}_{printing.numbers(run)[0]}_{part}.pdf")
     headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
-    return HttpResponse(printing.pdf(run, clock.day(now)), content_type="application/pdf", headers=headers)
+    return HttpResponse(printing.pdf(run, part, clock.day(now)), content_type="application/pdf", headers=headers)
 
 
 @needs(*MAY_OPEN["paper"])
