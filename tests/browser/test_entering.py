@@ -53,8 +53,9 @@ def test_a_good_rating_by_keyboard_alone_within_ten_seconds(visit, live) -> None
     event = live.serve(mobile="13712345678")
     page = at_the_desk(visit, live)
     page.goto(f"{live.url}/console/telephone/")
+    expect(page.locator("#proof-find")).to_be_focused()
     keys, began = page.keyboard, monotonic()
-    keys.type("REC-20260610-0007")  # the first field has the focus
+    keys.type("REC-20260610-0007")
     keys.press("Tab")
     keys.type(event.project_no)
     keys.press("Tab")
@@ -67,6 +68,7 @@ def test_a_good_rating_by_keyboard_alone_within_ten_seconds(visit, live) -> None
     receipt = ids.receipt(event.id)
     expect(page.locator("#receipt")).to_have_text(re.compile(f"^HP {receipt[2:6]} "))
     assert monotonic() - began < 10
+    expect(page.get_by_role("link", name="录下一通电话")).to_be_focused()
     assert Entry.objects.get(event_id=event.id).proof == "REC-20260610-0007"
     keys.press("Enter")  # on to the next call
     expect(page.locator("#proof-find")).to_be_focused()
@@ -124,7 +126,8 @@ def test_a_call_out_from_the_list_to_the_next(visit, live) -> None:
     expect(page.locator("#receipt")).to_be_visible()
     page.get_by_role("button", name="拨打下一个").click()
     page.get_by_role("button", name="显示号码并拨打").click()
-    page.get_by_role("button", name="无人接听").click()
+    page.get_by_label("无人接听").check()
+    page.get_by_role("button", name="登记结果").click()
     expect(page.get_by_role("status")).to_contain_text("过三小时再拨")
     states = {row.state for row in CallOut.objects.filter(event_id__in=[first.event_id, second.event_id])}
     assert states == {"rated", "waiting"}

@@ -40,6 +40,7 @@ from haochaping.kit.errors import Refused
 from haochaping.messaging.commands import stop_calling
 from haochaping.messaging.queries import may_call
 from haochaping.rectification.models import Order
+from haochaping.rectification.progress import public_progress
 from tests.cast import NOW, SUZHOU, SUZHOU_ITEM, Cast, settle, wire_rating, wire_service
 
 TOMORROW = NOW + timedelta(days=1)  # Thursday, 10:00 in China
@@ -190,9 +191,14 @@ class TestCalling:
     def test_a_rating_in_the_call_goes_through_the_one_door(self, called: Cast) -> None:
         mine = take_next(actor=called.operator, now=TOMORROW)
         project = "NJ-1" if mine.event_id == ids.event_id("NJ-1", 1) else "NJ-2"
+        dial(mine.event_id, actor=called.operator, now=TOMORROW)
         outcome = rate_in_call(mine.event_id, rated(1, project), proof=PROOF, actor=called.operator, now=TOMORROW)
         assert outcome.order_no
         assert Evaluation.objects.get(id=mine.event_id).pf == 6
+        (seen,) = [step for step in public_progress(mine.event_id) if step.kind == "reveal"]
+        assert (seen.text, seen.detail) == ("12345话务员查看了您的身份信息", "满意度回访"), (
+            "the rater learns who looked"
+        )
         assert Order.objects.get(id=mine.event_id).no_reason
         assert Entry.objects.get(event_id=mine.event_id).way == "callout"
         mine.refresh_from_db()

@@ -230,6 +230,10 @@ class TestFinding:
         found = queries.find(cast.operator, number="138 0000 0001", who="", now=NOW)
         assert [each.standing for each in found] == ["open", "rated"]
 
+    def test_a_case_whose_number_looks_like_a_telephone_is_found_too(self, cast: Cast) -> None:
+        admit_services([wire_service("13912345678")], source="test", now=NOW)
+        assert len(queries.find(cast.operator, number="13912345678", who="0001", now=NOW)) == 1
+
     def test_nothing_outside_ones_area_and_nothing_of_ones_own_organ(self, cast: Cast) -> None:
         for actor in (cast.foreign_city, cast.rectifier, cast.clerk):
             assert queries.find(actor, number="13800000001", who="", now=NOW) == []

@@ -16,6 +16,7 @@ from haochaping.channels.models import CallOut, Entry, Inspection
 from haochaping.evaluation.models import Applicant, Evaluation, Evaluator, ServiceEvent
 from haochaping.flow.services import admit_services
 from haochaping.kit import clock, ids
+from haochaping.rectification.models import Order
 from tests.cast import NANJING_ITEM, NOW, Cast, wire_service
 from tests.console.stage import bad_order, text
 
@@ -166,6 +167,9 @@ class TestTelephone:
         operator = as_("operator")
         asked = page(operator.get(self.URL, {"order": order.order_no}))
         assert f"正在回访工单 {order.order_no}" in asked
+        Order.objects.filter(pk=order.pk).update(state="callback")
+        calling = page(operator.get(f"/console/orders/{order.order_no}/"))
+        assert f'href="{self.URL}?order={order.order_no}"' in calling
         operator.post(self.URL, entry(service, order=order.order_no))
         entered = Entry.objects.get(event_id=service.id)
         assert entered.way == "callback"
@@ -249,7 +253,8 @@ class TestCallOuts:
     def test_how_else_it_may_end(self, as_, call, result, state) -> None:
         operator = as_("operator")
         where = operator.post("/console/callouts/next")["Location"]
-        assert "已登记" in page(operator.post(where, {"do": result}, follow=True))
+        assert "请选择这次通话的结果" in page(operator.post(where, {"do": "end"}))
+        assert "已登记" in page(operator.post(where, {"do": "end", "result": result}, follow=True))
         call.refresh_from_db()
         assert (call.state, call.tries) == (state, 1)
 

@@ -61,14 +61,13 @@ def find(actor: Actor, *, number: str, who: str, now: datetime) -> list[Candidat
 
     Only where the actor may enter ratings; nothing tells a wrong name from a case that there is not. Newest first.
     """
+    events: list[ServiceEvent] = []
     if is_phone(number):
         since = clock.day(now - LOOKS_BACK)
         events = evaluation.services_of_phone(blobs.blind("phone", number), since=since)
-    elif not who:
-        events = []
-    elif re.fullmatch(r"[0-9]{4}", who):
+    if not events and re.fullmatch(r"[0-9]{4}", who):
         events = evaluation.services_of_case(number, phone_tail=who)
-    else:
+    elif not events and who:
         events = evaluation.services_of_case(number, name=who)
     events = [e for e in events if may_enter(actor, area=e.area_path, organ=e.organ_path, window=e.window_code)]
     return candidates(events, now)

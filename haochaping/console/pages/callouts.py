@@ -20,6 +20,7 @@ from haochaping.channels.callouts.rules import (
     CallState,
     is_calling_hour,
 )
+from haochaping.channels.desk.commands import refused
 from haochaping.channels.desk.forms import Typed
 from haochaping.console.access import needs
 from haochaping.console.entering import rating_form
@@ -112,16 +113,8 @@ def callout(request: HttpRequest, event_id: UUID) -> HttpResponse:
             case "put_back":
                 commands.put_back(event_id, actor=actor, now=now)
                 return redirect("console:callouts")
-            case result if result in UNRATED:
-                ended = commands.end_call(event_id, CallResult(result), actor=actor, now=now)
-                word = CALL_RESULT_NAMES[CallResult(result)]
-                messages.success(
-                    request,
-                    f"已登记“{word}”。" + ("过三小时再拨。" if ended.state == CallState.WAITING else "不再拨打。"),
-                )
-                return redirect("console:callouts")
             case _:
-                raise Refused("unknown_result", 422, "请选择这次通话的结果。")
+                return _end(request, event_id)
     except Refused as no:
         if no.code in {commands.NOT_HELD.code, commands.RATED_ELSEWHERE.code}:
             commands.settle_callouts(now=now)
@@ -130,6 +123,17 @@ def callout(request: HttpRequest, event_id: UUID) -> HttpResponse:
         if no.status not in {404, 409, 422}:
             raise
         return _draw(request, found, typed, refusal=no, status=no.status)
+
+
+def _end(request: HttpRequest, event_id: UUID) -> HttpResponse:
+    given = request.POST.get("result", "")
+    if given not in UNRATED:
+        raise refused("result", "required", "请选择这次通话的结果。")
+    result = CallResult(given)
+    ended = commands.end_call(event_id, result, actor=actor_of(request), now=clock.now())
+    further = "过三小时再拨。" if ended.state == CallState.WAITING else "不再拨打。"
+    messages.success(request, f"已登记“{CALL_RESULT_NAMES[result]}”。{further}")
+    return redirect("console:callouts")
 
 
 def _rate(request: HttpRequest, found: CallOut, typed: Typed) -> HttpResponse:
