@@ -30,7 +30,10 @@ STATES = {"open": "待处理", "fixed": "已入库", "discarded": "未能计入"
 # By code: why, and what whoever repairs can do about it.
 WHY = {
     "service_unknown": ("所评的办件服务还没有送达", "等业务系统补送；如果办件编号写错了，在下面更正。"),
-    "item_unknown": ("事项编码没有登记", "请基础信息管理员登记这个事项；如果编码写错了，在下面更正。"),
+    "item_unknown": (
+        "事项编码没有登记",
+        "请基础信息管理员登记这个事项，或登记为某个事项的其他编码，等待的会全部自动入库；只是这一条写错了，在下面更正。",
+    ),
     "organ_unknown": ("单位代码没有登记", "请基础信息管理员登记这个单位；如果代码写错了，在下面更正。"),
     "rating_window_closed": (
         "到达时评价期限已过",

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models import Exists, Max, OuterRef, Q
 
+from haochaping.evaluation.kept import forget_person
 from haochaping.evaluation.models import (
     Applicant,
     Erasure,
@@ -93,6 +94,7 @@ def _erase(event_id: UUID, what: str, *, by: str, now: datetime) -> None:
             raise Refused("not_found", 404, "没有这条评价。")
         for table in tables:
             table.objects.filter(id=event_id).delete()
+        forget_person(event_id, what)
         Erasure.objects.get_or_create(event_id=event_id, what=what, defaults={"by": by, "at": now})
 
 

@@ -186,6 +186,27 @@ def _faults(no: Refused) -> list[tuple[str, str, str]]:
     return [(f.field, f.code, f.message) for f in no.fields] or [("", no.code, no.message)]
 
 
+PERSONAL = {"identity": ("name", "certKey", "mobile"), "words": ("writingEvaluation",)}
+
+
+def scrub(row: Rejected, *what: str) -> bytes:
+    """The row's blob without who rated, or without their words (`PERSONAL`)."""
+    given = blobs.unseal(bytes(row.blob), table=TABLE, row=row.id)
+    gone = {name for each in what for name in PERSONAL[each]}
+    for part in ("record", "original"):
+        record = msgspec.json.decode(given[part]) if part in given else None
+        if isinstance(record, dict):
+            left = {name: value for name, value in record.items() if name not in gone}
+            given[part] = msgspec.json.encode(left).decode()
+    return blobs.seal(given, table=TABLE, row=row.id)
+
+
+def forget_person(event_id: UUID, what: str) -> None:
+    """Of refused ratings of this service too, whoever gave them takes back identity or words."""
+    for row in Rejected.objects.filter(Q(event_id=event_id) | Q(became=event_id), kind="evaluation"):
+        Rejected.objects.filter(id=row.id).update(blob=scrub(row, what))
+
+
 def rejected_for(actor: Actor) -> QuerySet[Rejected]:
     """What was kept of this actor's places; what has no place is a provincial supervisor's."""
     rows = visible(Rejected.objects.all(), actor)

@@ -29,6 +29,7 @@ from haochaping.evaluation.kept import (
     rejected_for,
     reseal_faults,
     reseal_record,
+    scrub,
     waiting_for,
     wire_of,
 )
@@ -305,6 +306,8 @@ def _try_rating(row: Rejected, now: datetime, waives: frozenset[str]) -> Tried:
         return Tried(row, outcome.refused)
     row.became = outcome.id
     is_waiting = outcome.status == "parked"
+    if not is_waiting:
+        row.blob = scrub(row, "identity", "words")  # the rating has them now, and the rater may take them back there
     _settle(row, FIXED, "系统", "已转入等待，所依据的办件服务到达后自动入库。" if is_waiting else "已入库。", now)
     return Tried(row, is_waiting=is_waiting)
 

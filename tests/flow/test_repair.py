@@ -12,6 +12,7 @@ from haochaping.accounts.models import Audit
 from haochaping.accounts.queries import app_info
 from haochaping.directory.models import Item
 from haochaping.evaluation import kept
+from haochaping.evaluation.commands import erase_identity, erase_words
 from haochaping.evaluation.models import Evaluation, Parked, Rejected, Ruling, ServiceEvent
 from haochaping.evaluation.records import read_evaluation
 from haochaping.flow import repair, services
@@ -120,6 +121,22 @@ class TestMending:
         assert (tried.no, only().state, only().became) == (None, "fixed", rating.id)
         assert (rating.level, rating.indicators, rating.assess_time) == (5, ["510"], parse_wire("2026-06-10 09:30:00"))
         assert (rating.received_at, rating.source, rating.assurance) == (NOW, cast.app_id, "real_name")
+
+    def test_once_it_is_in_only_the_rating_holds_the_person(self, cast: Cast) -> None:
+        give(cast, evalDetail="501", writingEvaluation="谢谢", **PERSON)
+        assert kept.open_kept(only()).record["name"] == PERSON["name"]
+        repair.fix(only().id, {"evalDetail": ""}, actor=cast.supervisor, now=LATER)
+        opened = kept.open_kept(only())
+        for record in (opened.record, opened.original):
+            assert not {*PERSON, "writingEvaluation"} & record.keys()
+
+    def test_who_withdraws_is_forgotten_in_refused_records_too(self, cast: Cast) -> None:
+        give(cast)
+        give(cast, satisfaction=4, evalDetail="", writingEvaluation="另一句", **PERSON)
+        erase_identity(only().event_id, by="评价人", now=LATER)
+        assert not PERSON.keys() & kept.open_kept(only()).record.keys()
+        erase_words(only().event_id, by="评价人", now=LATER)
+        assert "writingEvaluation" not in kept.open_kept(only()).record
 
     @pytest.mark.parametrize(
         "name", ["satisfaction", "writingEvaluation", "assessTime", "pf", "name", "certKey", "mobile", "taskCode"]
