@@ -86,9 +86,14 @@ def send(
     return True
 
 
-def wake() -> None:
-    """Have the worker look at the queue now; it commits, or vanishes, with the row that caused it."""
-    job = app.configure_task("haochaping.messaging.jobs.deliver", queue="sms", queueing_lock="messaging.deliver")
+def wake(later: timedelta = timedelta()) -> None:
+    """Have the worker look at the queue now, or so much later; it commits, or vanishes, with the row that caused it."""
+    job = app.configure_task(
+        "haochaping.messaging.jobs.deliver",
+        queue="sms",
+        queueing_lock="messaging.later" if later else "messaging.deliver",
+        schedule_in={"seconds": int(later.total_seconds())} if later else None,
+    )
     try:
         with transaction.atomic():
             job.defer(timestamp=0)

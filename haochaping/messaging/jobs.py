@@ -8,7 +8,8 @@ from django.db import close_old_connections
 from procrastinate.contrib.django import app
 
 from haochaping.kit import clock
-from haochaping.messaging import commands, sending
+from haochaping.messaging import commands, queries, sending
+from haochaping.messaging.rules import CODE_TRY_EVERY
 
 LONGEST = 25.0  # seconds: a stopping worker waits for it; the next minute goes on
 
@@ -21,6 +22,8 @@ def deliver(timestamp: int) -> None:  # noqa: ARG001
     until = monotonic() + LONGEST
     while monotonic() < until and sending.send_due(clock.now()):
         pass
+    if queries.awaits_codes(clock.now()):
+        commands.wake(CODE_TRY_EVERY)
 
 
 @app.periodic(cron="*/5 * * * *")

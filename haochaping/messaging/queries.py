@@ -42,6 +42,12 @@ def is_available() -> bool:
         return False
 
 
+def awaits_codes(now: datetime) -> bool:
+    """Whether somebody still waits for a code that could not be sent at once, and may be."""
+    codes = Message.objects.filter(state__in=OPEN_STATES, kind=Kind.CODE, not_after__gt=now)
+    return is_available() and codes.exists()
+
+
 def asked_since(mobile: str, since: datetime) -> int:
     """How many invitations and reminders this number got, or is about to get, from then on."""
     asking = Message.objects.filter(phone_index=blobs.blind("phone", mobile), created_at__gte=since)

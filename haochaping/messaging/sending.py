@@ -53,7 +53,9 @@ class Claim:
 def send_due(now: datetime, limit: int = LIMIT) -> int:
     """Send what is due, at most `limit` messages; how many were taken up. 0 without a gateway or while it is paused."""
     way = gateway.access()
-    allowed = _admitted(now, limit) if way else 0
+    # A pause's one trial is not spent on nothing: whoever comes next would wait for it.
+    is_work = way is not None and Message.objects.filter(state__in=OPEN_STATES, next_at__lte=now).exists()
+    allowed = _admitted(now, limit) if is_work else 0
     if way is None or not allowed:
         return 0
     with transaction.atomic(durable=True):
@@ -139,11 +141,12 @@ def _settle(claim: Claim, answer: Answer, now: datetime) -> None:
 def poll_receipts(now: datetime, limit: int = LIMIT) -> int:
     """Ask for the receipts that never came, three times at most; how many messages were asked for."""
     way = gateway.access()
-    if way is None or not _admitted(now, limit):
+    awaited = Message.objects.filter(state=State.SENT, next_at__lte=now)
+    allowed = _admitted(now, limit) if way is not None and awaited.exists() else 0
+    if way is None or not allowed:
         return 0
     with transaction.atomic(durable=True):
-        due = Message.objects.select_for_update(skip_locked=True).filter(state=State.SENT, next_at__lte=now)
-        rows = list(due.order_by("next_at")[:limit])
+        rows = list(awaited.select_for_update(skip_locked=True).order_by("next_at")[:allowed])
         for row in rows:
             wait = next_poll(row.polls + 1)
             Message.objects.filter(pk=row.pk).update(polls=F("polls") + 1, next_at=now + wait if wait else None)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from haochaping.messaging import commands, gateway, sending
+from haochaping.messaging import commands, sending
 from haochaping.messaging.models import Message
 from tests.cast import NOW
 from tests.fakes.sms import SmsGateway
@@ -75,9 +75,3 @@ def fake(tmp_path: Path, clock: Clock) -> Iterator[SmsGateway]:
 def stage(db: None, fake: SmsGateway, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Stage:
     configure(monkeypatch, fake)
     return Stage(fake, clock)
-
-
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A tenth of a second for an answer instead of ten."""
-    monkeypatch.setattr(gateway, "TIMEOUT", 0.1)
