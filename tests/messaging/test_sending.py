@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import time, timedelta
+from time import monotonic
 
 import pytest
 
@@ -108,6 +109,16 @@ def test_a_slow_gateway_is_waited_for(stage):
     stage.queue()
     stage.send()
     assert stage.states() == ["sent"]
+
+
+def test_a_gateway_that_takes_in_and_never_answers_holds_nobody_longer_than_its_time(stage, monkeypatch):
+    monkeypatch.setattr(sending.gateway, "TIMEOUT", 0.3)
+    stage.gateway.script.append("silent")
+    stage.queue()
+    started = monotonic()
+    stage.send()
+    assert monotonic() - started < 5
+    assert (stage.one().state, stage.one().error) == ("unknown", "no_answer")
 
 
 def test_four_hours_of_timeouts_are_48_tries_then_failed_and_shown_and_one_sms(stage, monkeypatch):
