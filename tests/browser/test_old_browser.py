@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from haochaping.kit import clock
 from haochaping.kit.config import ROOT
+from tests.device.tablet import enrolled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +31,7 @@ SWITCHES = (
 )  # fmt: skip
 PHONE, DESK = (375, 812), (1440, 900)
 PROBE = """
-<script>addEventListener('load', function () {
+<script>addEventListener('load', function () { setTimeout(function () {
   var all = function (s) { return [].slice.call(document.querySelectorAll(s)); };
   var box = function (e) { var b = e.getBoundingClientRect(), s = getComputedStyle(e);
     return {left: b.left, top: b.top, width: b.width, height: b.height, color: s.color, display: s.display,
@@ -39,11 +41,13 @@ PROBE = """
               drawn: all('.face svg').filter(function (e) { return e.getBoundingClientRect().width > 30; }).length,
               tags: all('.tags').map(box), chips: all('.chip').map(box), top: all('.top').map(box),
               cards: all('.card').map(box), button: all('button[type=submit], button.full').map(box),
-              rows: all('tr').length};
+              faults: window.faults, idle: all('#idle').map(box)};
   var out = document.createElement('template'); out.id = 'told'; out.setAttribute('data-told', JSON.stringify(told));
   document.body.appendChild(out);
-});</script>
+}, 200); });</script>
 """
+
+EAR = "<script>window.faults = []; addEventListener('error', function (e) { window.faults.push(e.message); });</script>"
 
 pytestmark = [
     pytest.mark.old_browser,
@@ -63,7 +67,7 @@ def look(live: Live, tmp_path: Path) -> Callable[..., dict[str, Any]]:
     def draw(html: str, size: tuple[int, int], name: str) -> dict[str, Any]:
         page = tmp_path / f"{name}.html"
         page.write_text(
-            html.replace("<head>", f'<head><base href="{live.url}/">', 1).replace("</body>", PROBE + "</body>")
+            html.replace("<head>", f'<head><base href="{live.url}/">{EAR}', 1).replace("</body>", PROBE + "</body>")
         )
         window = f"--window-size={size[0]},{size[1]}"
         told = re.search(r'data-told="([^"]*)"', run(window, "--dump-dom", page.as_uri()))
@@ -136,4 +140,29 @@ def test_the_public_page_has_its_frame_and_fits(
 ) -> None:
     told = look(the_page(live.url + "/public/"), size, f"public-{size[0]}")
     assert told["top"][0]["background"] == "rgb(21, 80, 181)"
+    assert told["wide"] <= 0
+
+
+def test_the_window_tablet_draws_five_faces_without_scrolling_and_its_script_is_understood(
+    live: Live, look: Callable[..., dict[str, Any]]
+) -> None:
+    tablet = enrolled(now=clock.now())
+    page = httpx.get(f"{live.url}/device/{tablet.id}", headers={"Cookie": f"hcp_device={tablet.cookie}"}).text
+    assert 'id="rate"' in page
+    idle = look(page, (1280, 800), "device-idle")
+    assert not [fault for fault in idle["faults"] if "SyntaxError" in fault or "is not a function" in fault]
+    assert idle["wide"] <= 0
+    still = re.sub(r"<script src=[^>]*></script>", "", page)
+    rating = re.sub(r'(<section id="rate"[^>]*) hidden>', r"\1>", still).replace(
+        '<section id="idle"', '<section hidden id="idle"'
+    )
+    told = look(rating, (1280, 800), "device-rate")
+    faces = told["faces"]
+    assert [face["words"] for face in faces] == ["非常满意", "满意", "基本满意", "不满意", "非常不满意"]
+    assert len({face["top"] for face in faces}) == 1
+    assert len({face["color"] for face in faces}) == 5
+    assert all(face["height"] >= 224 and face["top"] + face["height"] <= 800 for face in faces), (
+        "14 rem high, no scrolling"
+    )
+    assert told["drawn"] == 5
     assert told["wide"] <= 0
