@@ -423,3 +423,7 @@ def test_the_console_screens_are_accessible_and_fit(live, visit, axe, fits, widt
     expect(page.locator("#code")).to_have_text(re.compile("^[0-9A-Z]{5}-[0-9A-Z]{5}$"))
     assert axe(page) == []
     assert fits(page)
+    page.emulate_media(media="print")
+    expect(page.locator("#code")).to_be_visible()
+    for rest in (".side", ".bar", ".foot"):
+        expect(page.locator(rest)).to_be_hidden()

@@ -109,9 +109,13 @@ class DeviceLane:
         loop, before = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM)
 
         def stop(number: int, frame: Any) -> None:
-            loop.call_soon_threadsafe(self.hub.close)
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(self.hub.close)
             if callable(before):
                 before(number, frame)
+            else:  # nobody else listens: the signal does what it does by itself
+                signal.signal(number, before or signal.SIG_DFL)
+                signal.raise_signal(number)
 
         signal.signal(signal.SIGTERM, stop)
 

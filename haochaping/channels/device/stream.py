@@ -114,6 +114,8 @@ class Hub:
                 if not is_away:
                     log.warning("the doorbell waits for the database")
                 is_away = True
+            except Exception:
+                log.exception("the doorbell stumbled")  # and looks again: a dead one leaves calls and stops unheard
             else:
                 is_away = False
                 self._ring(calls, revoked)
