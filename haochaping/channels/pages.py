@@ -44,13 +44,14 @@ def rate(request: HttpRequest, token: str) -> HttpResponse:
     ten minutes; whoever else opens the link finds only that it is rated.
     """
     now, client = clock.now(), client_of(request)
-    if wait := misses.wait(client, now):
+    if wait := misses.storm(client, now):
         return _too_many(request, wait)
     given = request.COOKIES.get(VISIT, "")[:64]
     visit = given or ids.new_token()
     found = queries.find_link(token, now, visit)
     if found is None:
-        misses.miss(client, now)
+        if wait := misses.miss(client, now):
+            return _too_many(request, wait)
         return render(request, "channels/unknown.html", status=404)
     answer = _rate(request, found, visit, now) if request.method == "POST" else _show(request, found)
     if not given:
@@ -148,12 +149,13 @@ def find_progress(request: HttpRequest) -> HttpResponse:
 def progress(request: HttpRequest, receipt: str) -> HttpResponse:
     """`/r/{receipt}`: what came of a rating; nothing personal."""
     now, client = clock.now(), client_of(request)
-    if wait := misses.wait(client, now):
+    if wait := misses.storm(client, now):
         return _too_many(request, wait)
     plain = receipt_of(receipt)
     told = queries.progress(plain) if plain else None
     if told is None:
-        misses.miss(client, now)
+        if wait := misses.miss(client, now):
+            return _too_many(request, wait)
         problem = "没有查到这个回执号，请逐位核对后再查。刚刚提交的评价请稍等一分钟。"
         answer = render(request, "channels/find.html", {"typed": receipt, "problem": problem}, status=404)
     elif plain is None or plain != receipt:

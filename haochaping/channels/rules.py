@@ -83,9 +83,10 @@ class Bucket:
 class Misses:
     """How many wrong links and receipts one client, and all together, may try (security T3). One a process, safe for threads.
 
-    A client without tokens is refused before anything is looked up, so it learns nothing. Where all together have none
-    left, only those who missed lately are refused: a storm from elsewhere does not lock out who holds a good link.
-    Memory is bounded: at most `clients_most` are remembered, those with most tokens left are forgotten first.
+    `wait` before anything is looked up: a client without tokens is refused and learns nothing. Where many people share an
+    address (a service hall, a mobile network) ask `storm` before and take `miss` after: who holds a good link is served
+    however often others behind that address missed, and only in a storm over all addresses those of them that missed
+    lately wait. How fast anybody can guess stays bounded by what all together may miss. Memory is bounded: at most `clients_most` are remembered, those with most tokens left are forgotten first.
     """
 
     def __init__(
@@ -114,14 +115,24 @@ class Misses:
                 return self._seconds(bucket)
             return self._seconds(self.everybody) if self.everybody.refill(now) < 1 else 0
 
-    def miss(self, client: str, now: datetime) -> None:
-        """This client asked for something that there is not."""
+    def storm(self, client: str, now: datetime) -> int:
+        """Seconds that this client must wait because all together have missed too often, and it among them; else 0."""
+        with self.lock:
+            bucket = self.clients.get(client)
+            if bucket is None or bucket.refill(now) >= self.size or self.everybody.refill(now) >= 1:
+                return 0
+            return self._seconds(self.everybody)
+
+    def miss(self, client: str, now: datetime) -> int:
+        """This client asked for something that there is not; seconds until it should ask again, 0 if it may now."""
         with self.lock:
             if len(self.clients) >= self.clients_most and client not in self.clients:
                 self._forget(now)
             bucket = self.clients.setdefault(client, Bucket(self.size, self.every, self.size, now))
+            wait = self._seconds(bucket) if bucket.refill(now) < 1 else 0
             for each in (bucket, self.everybody):
                 each.left = max(0.0, each.refill(now) - 1)
+            return wait
 
     def _forget(self, now: datetime) -> None:
         fullest = sorted(self.clients, key=lambda name: self.clients[name].refill(now))

@@ -144,16 +144,15 @@ class TestLookingUp:
         guesses = [f"/r/HP{n:020d}" for n in range(40)]
         seen = [Client().get(guess).status_code for guess in guesses]
         assert seen == [404] * 30 + [429] * 10
-        assert Client().get(url).status_code == 429
-        assert Client(REMOTE_ADDR="10.9.8.7").get(url).status_code == 200
+        assert Client().get(url).status_code == 200  # whoever shares the guesser's address is not refused
 
     def test_behind_proxies_the_client_is_counted_not_the_proxy(self, cast: Cast, settings: SettingsWrapper) -> None:
         settings.AXES_IPWARE_PROXY_COUNT = 1
-        url = rated()
+        rated()
         for n in range(40):  # whatever a client writes in front itself is not believed
             Client().get(f"/r/HP{n:020d}", headers={"X-Forwarded-For": f"1.2.3.{n}, 9.9.9.9"})
-        assert Client().get(url, headers={"X-Forwarded-For": "9.9.9.9"}).status_code == 429
-        assert Client().get(url, headers={"X-Forwarded-For": "8.8.8.8"}).status_code == 200
+        assert Client().get(f"/r/HP{41:020d}", headers={"X-Forwarded-For": "9.9.9.9"}).status_code == 429
+        assert Client().get(f"/r/HP{41:020d}", headers={"X-Forwarded-For": "8.8.8.8"}).status_code == 404
 
 
 def test_the_front_page_leads_on(cast: Cast) -> None:
