@@ -89,7 +89,8 @@ class SmsGateway:
         self.answers_questions = answers_questions
         self.delivers_to = delivers_to  # our address: every message is receipted there at once
         self.stopping = Event()
-        self._clock, self._lock, self._nonces = clock, Lock(), set()
+        self._clock, self._lock = clock, Lock()
+        self._nonces: set[str] = set()
         handler = type("Handler", (_Handler,), {"gateway": self})
         self._server = _Server(("127.0.0.1", port), handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
