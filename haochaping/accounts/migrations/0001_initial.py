@@ -7,93 +7,111 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Person',
+            name="Person",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('password', models.CharField(max_length=128, verbose_name='password')),
-                ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
-                ('username', models.CharField(max_length=64, unique=True, verbose_name='用户名')),
-                ('name', models.CharField(max_length=64, verbose_name='姓名')),
-                ('is_active', models.BooleanField(default=True, verbose_name='启用')),
-                ('created_at', models.DateTimeField(verbose_name='建立时间')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("password", models.CharField(max_length=128, verbose_name="password")),
+                ("last_login", models.DateTimeField(blank=True, null=True, verbose_name="last login")),
+                ("username", models.CharField(max_length=64, unique=True, verbose_name="用户名")),
+                ("name", models.CharField(max_length=64, verbose_name="姓名")),
+                ("is_active", models.BooleanField(default=True, verbose_name="启用")),
+                ("created_at", models.DateTimeField(verbose_name="建立时间")),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='App',
+            name="App",
             fields=[
-                ('app_id', models.CharField(max_length=40, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=100, verbose_name='名称')),
-                ('organ', models.TextField(blank=True, default='', verbose_name='单位路径')),
-                ('area', models.CharField(blank=True, default='', max_length=12, verbose_name='地区')),
-                ('organ_code', models.CharField(blank=True, default='', max_length=18, verbose_name='单位代码')),
-                ('algorithm', models.CharField(default='hmac-sm3', max_length=16, verbose_name='签名算法')),
-                ('best_is_one', models.BooleanField(default=False, verbose_name='1 为非常满意')),
-                ('is_active', models.BooleanField(default=True, verbose_name='启用')),
-                ('is_probe', models.BooleanField(default=False, verbose_name='探针')),
-                ('return_origins', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=200), default=list, size=None, verbose_name='返回地址')),
-                ('most_per_second', models.PositiveIntegerField(null=True, verbose_name='每秒最多评价')),
-                ('created_at', models.DateTimeField()),
+                ("app_id", models.CharField(max_length=40, primary_key=True, serialize=False)),
+                ("name", models.CharField(max_length=100, verbose_name="名称")),
+                ("organ", models.TextField(blank=True, default="", verbose_name="单位路径")),
+                ("area", models.CharField(blank=True, default="", max_length=12, verbose_name="地区")),
+                ("organ_code", models.CharField(blank=True, default="", max_length=18, verbose_name="单位代码")),
+                ("algorithm", models.CharField(default="hmac-sm3", max_length=16, verbose_name="签名算法")),
+                ("best_is_one", models.BooleanField(default=False, verbose_name="1 为非常满意")),
+                ("is_active", models.BooleanField(default=True, verbose_name="启用")),
+                ("is_probe", models.BooleanField(default=False, verbose_name="探针")),
+                (
+                    "return_origins",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=200), default=list, size=None, verbose_name="返回地址"
+                    ),
+                ),
+                ("most_per_second", models.PositiveIntegerField(null=True, verbose_name="每秒最多评价")),
+                ("created_at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='Audit',
+            name="Audit",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(db_index=True)),
-                ('actor_kind', models.CharField(max_length=8)),
-                ('actor_id', models.CharField(max_length=64)),
-                ('actor_name', models.CharField(max_length=64)),
-                ('action', models.CharField(max_length=64)),
-                ('subject', models.CharField(db_index=True, max_length=128)),
-                ('result', models.CharField(default='ok', max_length=16)),
-                ('facts', models.JSONField(default=dict)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("at", models.DateTimeField(db_index=True)),
+                ("actor_kind", models.CharField(max_length=8)),
+                ("actor_id", models.CharField(max_length=64)),
+                ("actor_name", models.CharField(max_length=64)),
+                ("action", models.CharField(max_length=64)),
+                ("subject", models.CharField(db_index=True, max_length=128)),
+                ("result", models.CharField(default="ok", max_length=16)),
+                ("facts", models.JSONField(default=dict)),
             ],
             options={
-                'ordering': [models.OrderBy(models.F('at'), descending=True)],
+                "ordering": [models.OrderBy(models.F("at"), descending=True)],
             },
         ),
         migrations.CreateModel(
-            name='Nonce',
+            name="Nonce",
             fields=[
-                ('pk', models.CompositePrimaryKey('app_id', 'nonce', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('app_id', models.CharField(max_length=40)),
-                ('nonce', models.CharField(max_length=64)),
-                ('used_at', models.DateTimeField(db_index=True)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "app_id", "nonce", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("app_id", models.CharField(max_length=40)),
+                ("nonce", models.CharField(max_length=64)),
+                ("used_at", models.DateTimeField(db_index=True)),
             ],
         ),
         migrations.CreateModel(
-            name='AppKey',
+            name="AppKey",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('secret', models.BinaryField()),
-                ('created_at', models.DateTimeField()),
-                ('revoked_at', models.DateTimeField(null=True)),
-                ('app', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.app')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("secret", models.BinaryField()),
+                ("created_at", models.DateTimeField()),
+                ("revoked_at", models.DateTimeField(null=True)),
+                (
+                    "app",
+                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="+", to="accounts.app"),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Grant',
+            name="Grant",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('role', models.CharField(max_length=16, verbose_name='角色')),
-                ('area', models.CharField(blank=True, default='', max_length=12, verbose_name='地区')),
-                ('organ', models.TextField(blank=True, default='', verbose_name='单位')),
-                ('window', models.CharField(blank=True, default='', max_length=64, verbose_name='窗口')),
-                ('person', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("role", models.CharField(max_length=16, verbose_name="角色")),
+                ("area", models.CharField(blank=True, default="", max_length=12, verbose_name="地区")),
+                ("organ", models.TextField(blank=True, default="", verbose_name="单位")),
+                ("window", models.CharField(blank=True, default="", max_length=64, verbose_name="窗口")),
+                (
+                    "person",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('person', 'role', 'area', 'organ', 'window'), name='one_grant')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("person", "role", "area", "organ", "window"), name="one_grant")
+                ],
             },
         ),
     ]

@@ -4,23 +4,21 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='WindowCall',
+            name="WindowCall",
             fields=[
-                ('window_code', models.CharField(max_length=64, primary_key=True, serialize=False)),
-                ('seq', models.BigIntegerField()),
-                ('project_no', models.CharField(max_length=100)),
-                ('service_number', models.SmallIntegerField()),
-                ('called_at', models.DateTimeField(db_index=True)),
-                ('expires_at', models.DateTimeField()),
-                ('source', models.CharField(max_length=40)),
+                ("window_code", models.CharField(max_length=64, primary_key=True, serialize=False)),
+                ("seq", models.BigIntegerField()),
+                ("project_no", models.CharField(max_length=100)),
+                ("service_number", models.SmallIntegerField()),
+                ("called_at", models.DateTimeField(db_index=True)),
+                ("expires_at", models.DateTimeField()),
+                ("source", models.CharField(max_length=40)),
             ],
         ),
     ]
