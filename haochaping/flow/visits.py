@@ -85,7 +85,7 @@ def _row(visit: Visit, source: str, now: datetime, *, is_probe: bool) -> dict[st
         "project_no": project_no,
         "service_number": 1,
         "service_name": visit.name[:100],
-        "service_time": visit.at,
+        "service_time": visit.at.replace(microsecond=0),  # as the wire counts: what is rated at once was served no later
         "service_day": day,
         "pro_status": 3,
         "mode": visit.mode,
