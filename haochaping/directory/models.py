@@ -9,6 +9,8 @@ from __future__ import annotations
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
+from haochaping.directory.rules import is_probe_area
+
 
 class Region(models.Model):
     """行政区划, twelve digits. A merged one stays, with the code that took it over and the day."""
@@ -156,4 +158,4 @@ class Device(models.Model):
     @property
     def is_probe(self) -> bool:
         """Of the marked test region: what comes from it never counts."""
-        return self.area_path.startswith("99")
+        return is_probe_area(self.area_path)

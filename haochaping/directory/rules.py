@@ -46,6 +46,8 @@ HALL_KINDS = {
 }
 WINDOW_KINDS = {"acceptance": "受理", "issue": "出件", "integrated": "综合"}
 
+PROBE_AREA = "99"  # the marked test region: no province has this code, and nothing made there ever counts
+
 _USCC_CHARACTERS = "0123456789ABCDEFGHJKLMNPQRTUWXY"  # GB 32100: no I O S V Z
 _USCC_WEIGHTS = (1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28)
 _NATIONAL = re.compile(r"(?P<organ>[0-9A-Z]{18})(?P<level>[0-9A-Z])(?P<basic>[0-9A-Z]{12})(?P<handle>[0-9A-Z]{2})?")
@@ -55,6 +57,11 @@ _DASHED = re.compile(
     r"-(?P<organ>[0-9A-Za-z]+(?:-[0-9A-Z])?)"
     r"(?:-(?P<kind>\d)-(?P<version>\d\d))?"
 )
+
+
+def is_probe_area(path: str) -> bool:
+    """Whether an area path lies in the marked test region, whoever made what lies there."""
+    return path.startswith(PROBE_AREA)
 
 
 def uscc_check(code: str) -> str:

@@ -11,6 +11,7 @@ from django.db import DataError, IntegrityError, transaction
 from haochaping.accounts.commands import use_nonces
 from haochaping.accounts.queries import sender
 from haochaping.directory.queries import snapshot
+from haochaping.directory.rules import is_probe_area
 from haochaping.evaluation import queries as evaluation
 from haochaping.evaluation.models import Applicant, Parked, ServiceEvent, ServiceVersion
 from haochaping.evaluation.records import ServiceRecord, read_service
@@ -200,7 +201,7 @@ def _row(
         "clerk_no": record.clerk_no,
         "aspect": record.aspect,
         "point": record.point,
-        "is_probe": is_probe,
+        "is_probe": is_probe or is_probe_area(area_path),
         "source": source,
         "version": 1,
         "digest": _digest(record),

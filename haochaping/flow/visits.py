@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 
 from haochaping.directory.queries import snapshot
+from haochaping.directory.rules import is_probe_area
 from haochaping.evaluation import queries as evaluation
 from haochaping.evaluation.models import ServiceEvent
 from haochaping.evaluation.rules import Aspect, Mode, Point, canonical
@@ -20,7 +21,6 @@ from haochaping.outbox.commands import tell
 if TYPE_CHECKING:
     from datetime import datetime
 
-PROBE = "99"  # the marked test region: whatever is rated there never counts
 PREFIX = "HCP"  # a case number of ours; business systems' begin with their own letters
 CASE_OF_OURS = f"^{PREFIX}[0-9]{{8}}[0-9A-F]{{20}}$"  # PostgreSQL and Python read it alike
 
@@ -85,7 +85,9 @@ def _row(visit: Visit, source: str, now: datetime, *, is_probe: bool) -> dict[st
         "project_no": project_no,
         "service_number": 1,
         "service_name": visit.name[:100],
-        "service_time": visit.at.replace(microsecond=0),  # as the wire counts: what is rated at once was served no later
+        "service_time": visit.at.replace(
+            microsecond=0
+        ),  # as the wire counts: what is rated at once was served no later
         "service_day": day,
         "pro_status": 3,
         "mode": visit.mode,
@@ -102,7 +104,7 @@ def _row(visit: Visit, source: str, now: datetime, *, is_probe: bool) -> dict[st
         "clerk_no": visit.clerk_no,
         "aspect": visit.aspect,
         "point": visit.point,
-        "is_probe": is_probe or area_path.startswith(PROBE),
+        "is_probe": is_probe or is_probe_area(area_path),
         "project_name": "",
         "source": source,
         "version": 1,

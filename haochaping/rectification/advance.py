@@ -35,9 +35,14 @@ def advance(now: datetime) -> dict[str, int]:
 
 
 def _each(duty: str, due: Q, act: Callable[[Order, datetime], bool], now: datetime) -> int:
-    """`act` on every order that is due, locked, if it still is. What fails for one is logged and does not stop the others."""
+    """`act` on every order that is due, locked, if it still is. What fails for one is logged and does not stop the others.
+
+    Orders of probes stay as they are: nobody works on them, and nobody is late with them.
+    """
     done = 0
-    for order_id in list(Order.objects.filter(due).order_by("dispatched_at", "id").values_list("pk", flat=True)):
+    for order_id in list(
+        Order.objects.filter(due, is_probe=False).order_by("dispatched_at", "id").values_list("pk", flat=True)
+    ):
         try:
             with transaction.atomic():
                 order = Order.objects.select_for_update(skip_locked=True).filter(due, pk=order_id).first()

@@ -26,15 +26,16 @@ def _eyes(actor: Actor) -> Actor:
 
 
 def orders_for(actor: Actor) -> QuerySet[Order]:
-    """The orders an actor may see: those in their scopes, those their organ has a share in, a rater's own."""
+    """The orders an actor may see: those in their scopes, those their organ has a share in, a rater's own. No probe's."""
     if actor.kind == "citizen":
         return Order.objects.filter(pk=actor.id) if _is_uuid(actor.id) else Order.objects.none()
     if not actor.is_system and actor.roles <= {Role.CLERK, Role.ADMIN, Role.AUDITOR}:
         return Order.objects.none()
+    orders = Order.objects.filter(is_probe=False)
     if actor.is_system or Scope() in actor.scopes:
-        return visible(Order.objects.all(), actor)
+        return visible(orders, actor)
     shares = parts_for(actor).filter(order_id=OuterRef("pk"))
-    return visible(Order.objects.all(), _eyes(actor)) | Order.objects.filter(Exists(shares))
+    return visible(orders, _eyes(actor)) | orders.filter(Exists(shares))
 
 
 def parts_for(actor: Actor) -> QuerySet[OrderPart]:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from haochaping.channels.forms import Draft
 
-PROBE = "99"  # the marked test region
 SOURCE = "comment"
 
 
@@ -46,7 +45,7 @@ def comment(target: Target, draft: Draft, *, browser: str, pf: int, now: datetim
             mode=Mode.COMMENT,
             aspect=target.aspect,
         )
-        event = open_visit(visit, source=SOURCE, now=now, is_probe=target.area_path.startswith(PROBE))
+        event = open_visit(visit, source=SOURCE, now=now)
         submission = draft.submission(project_no=event.project_no, service_number=1, pf=pf, now=now)
         token = make_link(event.id, pf, LINK_LIVES, SOURCE, now)
         rate(Link.objects.get(digest=ids.token_digest(token)), submission, browser, now)

@@ -10,6 +10,7 @@ from django.db.models import Exists, OuterRef
 from haochaping.accounts.queries import visible
 from haochaping.channels.comments.rules import FOUND_MOST, PLATFORMS, Kind, Target, kind_of
 from haochaping.directory.queries import snapshot
+from haochaping.directory.rules import is_probe_area
 from haochaping.evaluation.models import Evaluation, ServiceEvent, Words
 from haochaping.evaluation.rules import Level, Mode
 from haochaping.kit.masks import mask_text
@@ -48,7 +49,7 @@ def search(kind: Kind, text: str) -> tuple[list[Target], bool]:
     words = text.split()
     found: list[Target] = []
     for each in _all(kind):
-        if all(word in each.name or word in each.where for word in words):
+        if not is_probe_area(each.area_path) and all(word in each.name or word in each.where for word in words):
             if len(found) == FOUND_MOST:
                 return found, True
             found.append(each)

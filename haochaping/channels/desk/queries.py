@@ -149,8 +149,8 @@ def items(text: str, organ_code: str = "") -> list[tuple[ItemInfo, str]]:
 
 
 def entries_for(actor: Actor) -> QuerySet[Entry]:
-    """The entries whose service lies in the actor's scopes."""
-    reachable = visible(ServiceEvent.objects.filter(id=OuterRef("event_id")), actor)
+    """The entries whose service lies in the actor's scopes; none of a probe, which nobody need check."""
+    reachable = visible(ServiceEvent.objects.filter(id=OuterRef("event_id"), is_probe=False), actor)
     return Entry.objects.filter(Exists(reachable))
 
 

@@ -84,7 +84,6 @@ def rate_visit(window: WindowInfo, draft: Draft, *, browser: str, serial: str, n
     rated a visit to this window within ten minutes; otherwise as `flow.admit` says, and then no service event is left.
     """
     at = now.replace(microsecond=0)  # a rating's time has whole seconds and must not lie before the service
-    is_probe = queries.is_probe(window)
     with transaction.atomic():
         if queries.visited(window.code, browser, since=now - AGAIN_AFTER):
             raise TOO_SOON
@@ -95,7 +94,7 @@ def rate_visit(window: WindowInfo, draft: Draft, *, browser: str, serial: str, n
             point=POINTS.get(window.kind, ""),
             key=f"{window.code}\x00{browser}\x00{int(now.timestamp() // AGAIN_AFTER.total_seconds())}",
         )
-        event = open_visit(visit, source=signs.WINDOW, now=now, is_probe=is_probe)
+        event = open_visit(visit, source=signs.WINDOW, now=now)
         submission = draft.submission(project_no=event.project_no, service_number=1, pf=QR, now=now)
         (outcome,) = admit([submission], now=now)
         if outcome.refused is not None and outcome.refused.code != "already_rated":

@@ -22,13 +22,6 @@ if TYPE_CHECKING:
     from haochaping.directory.queries import HallInfo, WindowInfo
 
 IN_CHARGE = frozenset({Role.ADMIN, Role.CITY, Role.SUPERVISOR})
-PROBE = "99"  # the marked test region
-
-
-def is_probe(window: WindowInfo) -> bool:
-    """Whether a window stands in the marked test region, whose ratings never count."""
-    hall = directory.snapshot().halls.get(window.hall)
-    return hall is not None and directory.snapshot().area_path(hall.area).startswith(PROBE)
 
 
 def sign(serial: str) -> Sign | None:
