@@ -43,6 +43,11 @@ def create_person(
     return person
 
 
+def switch_off(username: str) -> bool:
+    """Let this person in no more; every session of theirs has ended. False if nobody active has that name."""
+    return bool(Person.objects.filter(username=username, is_active=True).update(is_active=False))
+
+
 def create_app(
     name: str,
     *,

@@ -100,6 +100,14 @@ def describe(parser: argparse.ArgumentParser) -> None:
 
     add("seal", seal, "extend the tamper-evidence chain over all new ratings")
     add("verify", verify, "recompute the chain; exit 1 and name the row if anything was changed")
+    probe = add(
+        "probe",
+        probe_channels,
+        "give every level through every channel in a marked test region; exit 1 if one cannot be given",
+    )
+    probe.add_argument(
+        "--url", help="the running system, if not HCP_PROBE_URL or HCP_PUBLIC_URL; it must use this database"
+    )
     lake = group("lake", "the analytic lake")
     add("refresh", refresh_lake, "rewrite the days that changed", lake)
     add("rebuild", rebuild_lake, "write everything anew from PostgreSQL", lake)
@@ -313,6 +321,24 @@ def verify(given: Given) -> int:  # noqa: ARG001
         print(fault)
     print(f"{report.rows} ratings under {report.seals} seals, {report.unsealed} not sealed yet, head {report.head}")
     return int(bool(report.faults))
+
+
+def probe_channels(given: Given) -> int:
+    """Prints a line for each channel and level; 1 and the faults again at the end if any could not be given."""
+    _setup()
+    from django.conf import settings
+
+    from haochaping.channels.probe import commands
+    from haochaping.channels.probe.rules import Line
+
+    run = commands.run(
+        given.url or settings.PROBE_URL, by=getpass.getuser(), told=lambda line: print(line.told(), flush=True)
+    )
+    faults = [line.told() for line in (Line(*each) for each in run.lines) if line.fault]
+    if faults:
+        print("\n".join(["", "评不了的：", *faults]))
+    print(f"巡检 {run.given + run.failed} 项，通过 {run.given}，评不了 {run.failed}，用时 {run.took_ms / 1000:.1f} 秒")
+    return int(bool(faults))
 
 
 def refresh_lake(given: Given) -> None:  # noqa: ARG001

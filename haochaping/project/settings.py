@@ -150,6 +150,10 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024  # a page's form; the signed API has lim
 RECORDING_NUMBER = config.text("RECORDING_NUMBER", r"[0-9A-Za-z][0-9A-Za-z_-]{5,39}")
 ENTRY_CHECK_PERCENT = config.integer("ENTRY_CHECK_PERCENT", 10)
 
+# The probe of the channels: the address at which it asks, and a recording's number that RECORDING_NUMBER allows.
+PROBE_URL = config.text("PROBE_URL") or PUBLIC_URL
+PROBE_RECORDING = config.text("PROBE_RECORDING", "PROBE0000000001")
+
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "jobs"
 
 IS_DEMO = config.text("DEMO") == "1"  # set by `hcp demo` for its own processes

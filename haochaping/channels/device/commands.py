@@ -141,6 +141,11 @@ def revoke(device_id: str, *, actor: Actor, reason: str, now: datetime) -> None:
             audit(actor, "device_revoke", f"device:{device.id}", now=now, facts={"reason": reason.strip()[:200]})
 
 
+def forget_devices(area: str) -> int:
+    """Drop the stopped devices of an area, with what they were: for the probe's own, which is set up anew each night."""
+    return Device.objects.filter(area_path__startswith=area, revoked_at__isnull=False).delete()[0]
+
+
 def note_seen(device_ids: Iterable[str], *, now: datetime) -> None:
     """These devices have their line to us open."""
     Device.objects.filter(id__in=list(device_ids), revoked_at=None).update(last_seen_at=now)

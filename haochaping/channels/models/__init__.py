@@ -12,6 +12,7 @@ from haochaping.channels.models.invitations import Invitation
 from haochaping.channels.models.letters import Letter, LetterNote
 from haochaping.channels.models.links import Link
 from haochaping.channels.models.paper import PaperBatch, PaperKeying, PaperRun, PaperSheet
+from haochaping.channels.models.probes import ProbeRun
 from haochaping.channels.models.questionnaires import Questionnaire, QuestionnaireAnswer, QuestionnaireMark
 from haochaping.channels.models.signs import Sign, SignTally, TerminalSession, Upload
 
@@ -31,6 +32,7 @@ __all__ = [
     "PaperKeying",
     "PaperRun",
     "PaperSheet",
+    "ProbeRun",
     "Questionnaire",
     "QuestionnaireAnswer",
     "QuestionnaireMark",
