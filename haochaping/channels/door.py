@@ -6,6 +6,7 @@ Everything else goes through to Django.
 from __future__ import annotations
 
 import asyncio
+import io
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -47,6 +48,7 @@ ONE_MOST = 64 * 1024  # bytes of a body with one record
 MANY_MOST = 16 * 1024 * 1024  # bytes of a batch
 SERVICES_MOST, BATCH_MOST = 1_000, 10_000  # records
 CHUNK = 2_000  # ratings of a batch in one transaction
+TOO_MANY = Refused("too_many", 422, f"每批最多 {BATCH_MOST} 条评价，请分批提交。")
 DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
 
 RETRY_AFTER = ((b"retry-after", b"2"),)
@@ -72,7 +74,9 @@ class Door:
         }
         self.singles = Lane()
         self.paces = Paces()
-        self.bulk = ThreadPoolExecutor(WRITERS, thread_name_prefix="bulk")  # so that a batch holds no single rating up
+        # So that a batch holds no single rating up: not its writing, nor the reading of its app's key anew.
+        self.bulk = ThreadPoolExecutor(WRITERS, thread_name_prefix="bulk")
+        self.keys = ThreadPoolExecutor(WRITERS, thread_name_prefix="keys")
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -103,7 +107,7 @@ class Door:
 
     def close(self) -> None:
         """End the writer threads, each with its database connection."""
-        for threads in (self.bulk, self.singles.threads):
+        for threads in (self.keys, self.bulk, self.singles.threads):
             together = Barrier(WRITERS)  # so that each thread takes one of the farewells
             for _ in range(WRITERS):
                 threads.submit(_leave, together)
@@ -116,10 +120,10 @@ class Door:
             body = await _body(scope, receive, most)
             now = clock.now()
             headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-            if is_at_hand(headers.get("x-app-id", "")):
+            if len(body) <= ONE_MOST and is_at_hand(headers.get("x-app-id", "")):
                 signed = _signed(scope, headers, body, now)
             else:
-                signed = await self._in_bulk(_signed, scope, headers, body, now)
+                signed = await _aside(self.keys, _signed, scope, headers, body, now)
             answer: Answer = await handle(signed, body, now)
         except Refused as no:
             return Answer(no.status, no.as_json(), RETRY_AFTER if no.status == 503 else ())
@@ -139,10 +143,11 @@ class Door:
         if not all(isinstance(record, dict) for record in records):
             raise Refused("malformed", 422, "请求体应为一条办件服务或其数组。")
         app = signed.app
-        done = await self._in_bulk(
+        done = await _aside(
+            self.bulk,
             lambda: admit_services(
                 records, source=app.app_id, now=now, app=app, nonce=signed.nonce_key, is_probe=app.is_probe
-            )
+            ),
         )
         results = [
             {
@@ -174,17 +179,16 @@ class Door:
         return Answer(201, answer | _order(outcome))
 
     async def batch(self, signed: SignedBy, body: bytes, now: datetime) -> Answer:
-        lines = _lines(body)
-        if len(lines) > BATCH_MOST:
-            raise Refused("too_many", 422, f"每批最多 {BATCH_MOST} 条评价，现有 {len(lines)} 条，请分批提交。")
+        lines = await _aside(self.bulk, _lines, body)
         self.paces.keep(signed.app, len(lines), now)
-        batch, results = await self._in_bulk(_admit_lines, lines, signed, now)
+        batch, results = await _aside(self.bulk, _admit_lines, lines, signed, now)
         return Answer(200, {"batch": batch, "results": results})
 
-    async def _in_bulk(self, work: Callable[..., Any], *arguments: Any) -> Any:
-        """Run blocking work in one of the bulk threads, with this request's clock."""
-        context = copy_context()
-        return await asyncio.get_running_loop().run_in_executor(self.bulk, context.run, connected, work, arguments)
+
+async def _aside(threads: ThreadPoolExecutor, work: Callable[..., Any], *arguments: Any) -> Any:
+    """Run blocking work in one of these threads, with this request's clock."""
+    context = copy_context()
+    return await asyncio.get_running_loop().run_in_executor(threads, context.run, connected, work, arguments)
 
 
 def _leave(together: Barrier) -> None:
@@ -233,17 +237,22 @@ class Unreadable:
 
 
 def _lines(body: bytes) -> list[Any]:
-    """The records of a JSON array or of NDJSON."""
+    """The records of a JSON array or of NDJSON, Refused `too_many` (422) before more of them are read than a batch may hold."""
     if body.lstrip()[:1] == b"[":
         given: list[Any] = _decode(body)
+        if len(given) > BATCH_MOST:
+            raise TOO_MANY
         return given
     lines: list[Any] = []
-    for line in body.splitlines():
-        if line.strip():
-            try:
-                lines.append(_decode(line))
-            except Refused as no:
-                lines.append(Unreadable(line[:ONE_MOST].decode(errors="replace"), no))
+    for line in io.BytesIO(body):
+        if not line.strip():
+            continue
+        if len(lines) == BATCH_MOST:
+            raise TOO_MANY
+        try:
+            lines.append(_decode(line))
+        except Refused as no:
+            lines.append(Unreadable(line[:ONE_MOST].decode(errors="replace"), no))
     return lines
 
 

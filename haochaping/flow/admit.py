@@ -139,8 +139,10 @@ def _admit(group: list[tuple[Submission, tuple[str, str] | None, AppInfo | None]
     for place, ((s, nonce, app), id_) in enumerate(zip(group, named, strict=True)):
         event = events.get(id_)
         try:
-            if nonce is not None and nonce not in fresh:
-                raise NONCE_USED
+            if nonce is not None:
+                if nonce not in fresh:
+                    raise NONCE_USED
+                fresh.remove(nonce)  # the same request may have come twice within one group
             if (
                 event is not None
                 and app is not None

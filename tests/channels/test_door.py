@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import timedelta
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -194,7 +195,9 @@ class TestABatch:
         assert [r["status"] for r in results] == ["created", "rejected"]
 
     def test_ten_thousand_and_one_are_sent_back_whole(self, served):
-        assert served.call("POST", "/api/v1/evaluations/batch", [{}] * 10_001).json()["error"]["code"] == "too_many"
+        for too_many in ([{}] * 10_001, b"{\n" * 10_001):
+            answer = served.call("POST", "/api/v1/evaluations/batch", too_many)
+            assert (answer.status_code, answer.json()["error"]["code"]) == (422, "too_many")
 
     def test_its_nonce_is_unused_if_nothing_of_it_was_stored(self, served):
         """So that it can be sent again as it is after a 503."""
@@ -255,6 +258,12 @@ class TestTheSignature:
         again = served.call("POST", target, raw, headers=once)
         assert (again.status_code, again.json()["error"]["code"]) == (401, "nonce_used")
 
+    def test_a_nonce_serves_once_among_those_that_come_together(self, served):
+        target, raw = "/api/v1/evaluations", json.dumps(wire_rating()).encode()
+        once = sign(*served.app, "POST", target, raw, NOW)
+        answers = served.together([("POST", target, raw)] * 4, headers=once)
+        assert sorted(answer.status_code for answer in answers) == [201, 401, 401, 401]
+
     def test_it_covers_the_raw_body(self, served):
         target = "/api/v1/evaluations"
         signed = sign(*served.app, "POST", target, json.dumps(wire_rating()).encode(), NOW)
@@ -302,3 +311,16 @@ class TestLimits:
         answers = api.together([("POST", "/api/v1/evaluations", wire_rating(f"Q{n}")) for n in range(5)])
         assert sorted(a.status_code for a in answers) == [201, 201, 201, 503, 503]
         assert all(a.headers["retry-after"] for a in answers if a.status_code == 503)
+
+    def test_batches_under_way_hold_no_single_rating_up(self, served):
+        """Not even while its app's key has to be read anew."""
+        forget_apps()
+        written = Event()
+        for _ in range(lane.WRITERS):
+            served.door.bulk.submit(written.wait)
+        try:
+            single = served.calls([("POST", "/api/v1/evaluations", wire_rating())])
+            (answer,) = asyncio.run(asyncio.wait_for(single, 10))
+        finally:
+            written.set()
+        assert answer.status_code == 201
