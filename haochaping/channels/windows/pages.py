@@ -152,7 +152,10 @@ def _form(request: HttpRequest, place: Place, browser: str, serial: str, now: da
 def _rate(request: HttpRequest, place: Place, browser: str, serial: str, now: datetime) -> HttpResponse:
     draft = Draft.read(request.POST)
     if wait := visit_limit.wait(place.window.code, now):
-        return _slow(request, place, f"本窗口这会儿评价的人太多，请 {wait} 秒后再提交，或用办件编号评价。", wait)
+        message = f"本窗口这会儿评价的人太多，请 {wait} 秒后再按一次“提交评价”，您写的内容还在；也可以用办件编号评价。"
+        answer = _ask(request, place, draft, now, Refused("too_many", 429, message))
+        answer["Retry-After"] = str(wait)
+        return answer
     try:
         token = commands.rate_visit(place.window, draft, browser=browser, serial=serial, now=now)
     except Refused as no:
@@ -172,9 +175,8 @@ def _ask(
     norms = policy.indicators(place.area_path, day, "service", commands.QR)
     point = commands.POINTS.get(place.window.kind, "")
     subject = Subject(f"{commands.VISIT_NAME}（没有办件号）", place.organ_name, _where(place), day, "service", point)
-    return render(
-        request, "channels/rate.html", forms.context(subject, draft, norms, refused), status=422 if refused else 200
-    )
+    context = forms.context(subject, draft, norms, refused)
+    return render(request, "channels/rate.html", context, status=refused.status if refused else 200)
 
 
 def _where(place: Place) -> str:

@@ -18,7 +18,7 @@ AGAIN_AFTER = timedelta(minutes=10)  # one visit without a case a browser and wi
 FOUND_FOR = timedelta(minutes=30)  # how long the link lives that somebody found by case and name
 TICKET_WIDTHS = (58, 80)  # mm, the paper of receipt printers
 TICKET_DAYS = 15
-BULK_MOST = 1000  # signs in one file
+BULK_MOST = 200  # signs in one file: a large hall; more would take minutes and a web process's memory
 POINT_WORDS = {"acceptance": "受理环节", "issue": "出件环节"}
 REASONS = ("破损褪色", "窗口调整", "被覆盖或被调换", "域名变更", "其他")
 _TAIL = re.compile(r"[0-9]{4}")
@@ -60,8 +60,11 @@ class Guesses:
 
 
 def visits() -> Misses:
-    """How many visits without a case one window may take at once, and then again: more than any window can serve."""
-    return Misses(size=40, every=timedelta(seconds=15))
+    """How many visits without a case one window may take at once, and then again: more than any window can serve.
+
+    Of all windows together as many as come: a province's peak is no storm.
+    """
+    return Misses(size=40, every=timedelta(seconds=15), all_size=1_000_000, all_every=timedelta(milliseconds=1))
 
 
 def wrapped(text: str, most: float) -> list[str]:
