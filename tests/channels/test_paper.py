@@ -227,6 +227,18 @@ def test_a_number_that_was_never_printed_or_lies_in_another_batch_is_refused(cas
     assert (no.code, f"第 {batch.pk} 批" in no.message) == ("other_batch", True)
 
 
+def test_a_form_of_another_hall_is_neither_keyed_nor_scanned_nor_set_aside_here(cast, run):
+    there = commands.open_batch("SZ", TODAY, 5, actor=cast.foreign_city, now=NOW)
+    acts = (
+        (commands.key, ({"number": number(run), "level": "5"},)),
+        (commands.attach, (number(run), "a.png", png())),
+        (commands.void, (number(run), "没有勾选满意度")),
+    )
+    for act, given in acts:
+        assert refusal(act, there, *given, actor=cast.foreign_city).fields[0].code == "other_hall"
+    assert PaperSheet.objects.count() == 0
+
+
 def test_a_batch_knows_how_far_it_is_and_takes_no_more_than_its_forms(cast, run, batch, second):
     commands.recount(batch, 3, actor=cast.city, now=NOW)
     batch.refresh_from_db()

@@ -259,8 +259,7 @@ def _read(batch: PaperBatch, number: str, typed: Mapping[str, str], now: datetim
     except Refused as no:
         fields = tuple(FieldError(_OF_WIRE.get(e.field, e.field), e.code, e.message) for e in no.fields)
         raise Refused(no.code, no.status, no.message, fields) from None
-    if not queries.is_printed(number):
-        raise refused("number", "never_printed", "这个编号没有印发过，请对照原件。")
+    _printed_for(batch, number)
     return reading
 
 
@@ -279,8 +278,7 @@ def _keep(number: str, n: int, reading: Reading, actor: Actor, now: datetime) ->
 def _sheet(batch: PaperBatch, number: str) -> PaperSheet:
     """The form's row, locked; made if it is new and the batch has room. Refused for numbers of other batches."""
     plain = _number(number)
-    if not queries.is_printed(plain):
-        raise refused("number", "never_printed", "这个编号没有印发过，请对照原件。")
+    _printed_for(batch, plain)
     PaperBatch.objects.select_for_update().get(pk=batch.pk)  # forms of one batch are counted one after the other
     sheet = PaperSheet.objects.select_for_update().filter(number=plain).first()
     if sheet is None:
@@ -292,6 +290,17 @@ def _sheet(batch: PaperBatch, number: str) -> PaperSheet:
     if sheet.batch.pk != batch.pk:
         raise Refused("other_batch", 409, f"{rules.in_parts(plain)} 已在第 {sheet.batch.pk} 批里，一张表只录一次。")
     return sheet
+
+
+def _printed_for(batch: PaperBatch, number: str) -> None:
+    """Refused for a number that was never given out, or to another hall: numbers run on, and anybody can reckon the next."""
+    hall = queries.hall_of(number)
+    if hall is None:
+        raise refused("number", "never_printed", "这个编号没有印发过，请对照原件。")
+    if hall != batch.hall_code:
+        raise refused(
+            "number", "other_hall", "这个编号是给别的大厅印发的，请对照原件；表放错了的，请交给那个大厅录入。"
+        )
 
 
 def _number(typed: str) -> str:

@@ -111,8 +111,10 @@ def reading_of(keyed: PaperKeying) -> Reading:
     return Reading.restore(kept)
 
 
-def is_printed(number: str) -> bool:
-    return _run_of(number) is not None
+def hall_of(number: str) -> str | None:
+    """The hall for which the form was printed, None if it never was."""
+    run = _run_of(number)
+    return run.hall_code if run else None
 
 
 def window_of(number: str) -> str:
