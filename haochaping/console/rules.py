@@ -44,6 +44,7 @@ MAY_OPEN = {
     "windows": frozenset({R.ADMIN, R.CITY, R.SUPERVISOR}),
     "signs": frozenset({R.ADMIN, R.CITY, R.SUPERVISOR}),
     "devices": frozenset({R.ADMIN, R.CITY, R.SUPERVISOR}),
+    "probe": frozenset({R.ADMIN, R.SUPERVISOR}),
     "password": EVERYONE,
 }
 
@@ -73,6 +74,7 @@ NAVIGATION = (
     Entry("windows", "窗口管理", "采集"),
     Entry("signs", "二维码管理", "采集"),
     Entry("devices", "设备", "采集"),
+    Entry("probe", "渠道巡检", "采集"),
     Entry("overview", "综合概览", "分析"),
     Entry("directory", "事项与窗口", "基础信息"),
     Entry("policy", "评价规则", "基础信息"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from django.core.checks import run_checks
 from django.db import DatabaseError, connection
 
+from haochaping.channels.probe.queries import standing
 from haochaping.directory.queries import dangling
 from haochaping.kit import clock, crypto
 from haochaping.kit.cluster import verify_durable
@@ -28,7 +29,7 @@ def look() -> list[Finding]:
         connection.ensure_connection()
     except DatabaseError as error:
         return [*found, Finding(False, f"数据库连接不上：{error}")]
-    return [*found, _database(), _calendar(), _policy(), _messages(), *_directory()]
+    return [*found, _database(), _calendar(), _policy(), _messages(), _probe(), *_directory()]
 
 
 def _crypto() -> Finding:
@@ -79,6 +80,16 @@ def _messages() -> Finding:
     if not state.is_configured:
         return Finding(True, "短信网关未配置：短信排队等待，见 docs/sms.md")
     return Finding(state.circuit == "closed", f"短信网关已配置，等待发送 {state.waiting} 条")
+
+
+def _probe() -> Finding:
+    """Whether every level can be given through every channel; before the first night nothing is known."""
+    found = standing(clock.now())
+    if found.last is None:
+        return Finding(True, "渠道巡检：还没有巡检过，每夜自动进行，或用 hcp probe")
+    if found.words:
+        return Finding(False, f"渠道巡检：{found.words}，见控制台“渠道巡检”")
+    return Finding(True, f"渠道巡检：{found.last.given} 项都能评")
 
 
 def _directory() -> list[Finding]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # Each question has an index whose size is what is open, not what was ever taken in: anybody may ask, every few seconds.
 _OPEN = ", ".join(f"'{state}'" for state in State if state.is_open)
 _DELIVERIES = "SELECT state, count(*) FROM exchange_delivery WHERE state IN"
+_LAST_PROBE = "(SELECT at, failed FROM channels_proberun ORDER BY at DESC LIMIT 1) p"
 _GAUGES = (
     ("hcp_evaluations_parked", "Ratings and services that wait for master data or their service event", "SELECT kind, count(*) FROM evaluation_parked GROUP BY 1", "kind"),
     ("hcp_outbox_notes", "Notes not taken yet", "SELECT topic, count(*) FROM outbox_note GROUP BY 1", "topic"),
@@ -22,6 +23,8 @@ _GAUGES = (
     ("hcp_orders_overdue", "Open work orders past a limit", f"SELECT 'all', count(*) FROM rectification_order WHERE overdue_since IS NOT NULL AND state IN ({_OPEN})", "state"),  # noqa: S608  names of ours
     ("hcp_deliveries", "Deliveries to other platforms that are not accepted, by state", f"{_DELIVERIES} ('waiting', 'sent') GROUP BY 1 UNION ALL {_DELIVERIES} ('failed', 'quarantined') GROUP BY 1", "state"),
     ("hcp_messages", "SMS that have not reached the gateway, by state", "SELECT state, count(*) FROM messaging_message WHERE state IN ('queued', 'sending', 'unknown') GROUP BY 1 UNION ALL SELECT state, count(*) FROM messaging_message WHERE state = 'failed' GROUP BY 1", "state"),
+    ("hcp_probe_faults", "Levels of channels that the last probe could not give", f"SELECT 'last', failed FROM {_LAST_PROBE}", "run"),  # noqa: S608  names of ours
+    ("hcp_probe_age_seconds", "Seconds since the last probe of the channels", f"SELECT 'last', floor(extract(epoch FROM now() - at))::bigint FROM {_LAST_PROBE}", "run"),  # noqa: S608  names of ours
 )  # fmt: skip
 
 

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import httpx
-from django.db import connection
+from django.db import connection, transaction
+from procrastinate.contrib.django import app
+from procrastinate.exceptions import AlreadyEnqueued
 
+from haochaping.accounts.commands import audit
 from haochaping.channels.models import ProbeRun
 from haochaping.channels.probe import citizen, desk, hall, machine, region
 from haochaping.channels.probe.ground import Ground
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from haochaping.accounts.rules import Actor
     from haochaping.channels.probe.rules import Asked, Kind
 
     Give = Callable[[Asked], UUID]
@@ -46,6 +50,7 @@ BEGIN: dict[str, Begin] = {
     "paper": desk.paper,
     "comment": citizen.comment,
 }
+JOB = "haochaping.channels.jobs.probe"
 RUNNING = Refused("probe_running", 409, "巡检正在进行，请等它结束后再试。")
 _LOCK = "SELECT pg_try_advisory_lock(hashtext('channels.probe'))"
 _UNLOCK = "SELECT pg_advisory_unlock(hashtext('channels.probe'))"
@@ -92,6 +97,18 @@ def run(
         lines=lines,
         by=by,
     )
+
+
+def run_soon(actor: Actor, *, now: datetime) -> bool:
+    """Have the worker run the probe now; False if it is about to anyway."""
+    job = app.configure_task(JOB, queue="probe", queueing_lock="channels.probe")
+    try:
+        with transaction.atomic():
+            job.defer(timestamp=0, by=actor.name)
+            audit(actor, "probe_now", "channels", now=now)
+    except AlreadyEnqueued:
+        return False
+    return True
 
 
 def _lines(url: str, kinds: Sequence[Kind], now: Callable[[], datetime]) -> Iterator[Line]:

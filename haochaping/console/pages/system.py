@@ -61,6 +61,7 @@ ACTIONS = {
     "find_service": "查找来电人的服务",
     "enter_rating": "代录评价",
     "check_entry": "核对代录的评价",
+    "probe_now": "立即巡检",
     "indicators_draft": "起草指标集",
     "indicators_edit": "修改指标集",
     "indicators_submit": "提交指标集",

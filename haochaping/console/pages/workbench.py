@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 
 from haochaping.accounts.queries import actor_of
 from haochaping.accounts.rules import Role
+from haochaping.channels.probe.queries import standing
 from haochaping.console import queries
 from haochaping.console.access import needs
 from haochaping.console.rules import MAY_OPEN, may_open
@@ -19,7 +20,12 @@ from haochaping.kit import clock
 from haochaping.policy.queries import calendar, rules
 
 if TYPE_CHECKING:
+    from datetime import datetime
+    from typing import Any
+
     from django.http import HttpRequest, HttpResponse
+
+    from haochaping.accounts.rules import Actor
 
 
 @needs(*MAY_OPEN["workbench"])
@@ -28,7 +34,7 @@ def workbench(request: HttpRequest) -> HttpResponse:
     """Those who work on orders see theirs; who only looks goes to the overview, who audits to the trail."""
     actor, now = actor_of(request), clock.now()
     if actor.has(*queries.WAITING):
-        return render(request, "console/workbench.html", {"desk": queries.desk(actor, now)})
+        return render(request, "console/workbench.html", _desk(actor, now))
     if may_open("overview", actor.roles):
         return redirect("console:overview")
     if may_open("audit", actor.roles):
@@ -42,6 +48,13 @@ def workbench(request: HttpRequest) -> HttpResponse:
             "knows_year": calendar().knows(year),
             "dangling": dangling(),
             "repair": backlog(None, now),
+            "probe": standing(now),
         }
         return render(request, "console/workbench_admin.html", checks)
     return render(request, "console/workbench_clerk.html")
+
+
+def _desk(actor: Actor, now: datetime) -> dict[str, Any]:
+    """What waits for this person; who answers for the channels also hears of one that does not take ratings."""
+    probe = standing(now) if may_open("probe", actor.roles) else None
+    return {"desk": queries.desk(actor, now), "probe": probe if probe and probe.last else None}
