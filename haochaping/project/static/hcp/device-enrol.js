@@ -36,7 +36,7 @@
     }
     w.hcpStore.makeKey().then(function (pair) {
       /* The key must be storable before the one-time code is spent. */
-      return w.hcpStore.keepKey(pair, "").then(function () { return w.hcpStore.exportPublic(pair); }).then(function (text) { return asked(pair, text); });
+      return w.hcpStore.tryKey(pair).then(function () { return w.hcpStore.exportPublic(pair); }).then(function (text) { return asked(pair, text); });
     }).catch(function () { refuse("没有连上服务器，或浏览器不能保存密钥。请检查网络后重试。"); });
   });
 }(document, window));

@@ -2,8 +2,8 @@
    hcpLine.start(told, {call, sign, stopped, edition, handled}) */
 (function (w) {
   "use strict";
-  var MOST = 500, QUIET = 45000, ASK = 5000, RETRY_MOST = 300000;
-  var told, on, base, source, lastHeard = 0, online = true, isStopped = false;
+  var MOST = 500, QUIET = 45000, TRUTH = 300000, ASK = 5000, RETRY_MOST = 300000, STEADY = 5000, MONTH = 30 * 86400000;
+  var told, on, base, source, lastHeard = -Infinity, lastAsked = -Infinity, online = true, isStopped = false;
   var flushing = false, again = false, failures = 0, later = 0, reopening = 0;
 
   function jitter(ms) { return ms * (0.5 + Math.random()); }
@@ -12,7 +12,10 @@
     return w.hcpStore.all().then(function (taps) { on.sign(online, taps.length); return taps; });
   }
 
-  function heard() { lastHeard = Date.now(); if (!online) { online = true; show(); } }
+  /* Milliseconds that no change of the tablet's clock moves. */
+  function ticks() { return w.performance.now(); }
+
+  function heard() { lastHeard = ticks(); if (!online) { online = true; show(); } }
   function lost() { if (online) { online = false; show(); } }
 
   function retryLater() {
@@ -41,8 +44,19 @@
     });
   }
 
+  /* As it goes up: with its real age where the tablet's clock was put right (back, or from a factory date) since the tap.
+     A month, because the ticks stand still while a tablet sleeps. */
+  function dated(tap) {
+    var age = ticks() - tap.ticks, byClock = Date.now() - tap.tappedAt;
+    var isMoved = tap.session === w.hcpStore.session && (byClock < age - STEADY || byClock > age + MONTH);
+    return {
+      uuid: tap.uuid, device: tap.device, tappedAt: isMoved ? Math.round(Date.now() - age) : tap.tappedAt, level: tap.level,
+      tags: tap.tags, projectNo: tap.projectNo, serviceNumber: tap.serviceNumber
+    };
+  }
+
   function send(batch, waiting) {
-    var body = JSON.stringify({ waiting: waiting - batch.length, ratings: batch });
+    var body = JSON.stringify({ waiting: waiting - batch.length, ratings: batch.map(dated) });
     return w.hcpStore.sign("POST", base + "/ratings", body).then(function (headers) {
       headers["Content-Type"] = "application/json";
       return w.fetch(base + "/ratings", { method: "POST", credentials: "same-origin", headers: headers, body: body });
@@ -60,6 +74,7 @@
   /* The truth: the call that waits, if any, and whether this device may still work. */
   function ask() {
     if (isStopped) { return; }
+    lastAsked = ticks();
     w.hcpStore.all().then(function (taps) {
       var query = "?after=" + on.handled() + "&waiting=" + taps.length + "&version=" + told.edition;
       return w.fetch(base + "/state" + query, { credentials: "same-origin", cache: "no-store" });
@@ -99,7 +114,8 @@
 
   function watch() {
     if (isStopped) { return; }
-    if (Date.now() - lastHeard > QUIET) { ask(); }
+    /* A line that stands says nothing of a page that has changed: the truth is asked for now and then in any case. */
+    if (ticks() - lastHeard > QUIET || ticks() - lastAsked > TRUTH) { ask(); }
     w.setTimeout(watch, jitter(ASK));
   }
 

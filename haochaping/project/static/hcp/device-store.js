@@ -2,7 +2,7 @@
    ES5. IndexedDB; where that fails localStorage; where that fails too the memory of this page. */
 (function (w) {
   "use strict";
-  var NAME = "hcp-device", LINE = "hcp-tap-";
+  var NAME = "hcp-device", LINE = "hcp-tap-", PATIENCE = 5000;
   var opened = null;
   var memory = {};
 
@@ -25,9 +25,17 @@
     return opened;
   }
 
+  /* A database that does not answer at all has failed: the citizen stands there. */
+  function inTime(promise) {
+    return new Promise(function (done, fail) {
+      var late = w.setTimeout(function () { opened = null; fail(new Error("no answer")); }, PATIENCE);
+      promise.then(function (found) { w.clearTimeout(late); done(found); }, function (error) { w.clearTimeout(late); fail(error); });
+    });
+  }
+
   /* Runs `work(store)` in a transaction that is on disk when the promise is kept. */
   function within(name, mode, work) {
-    return open().then(function (db) {
+    return inTime(open().then(function (db) {
       return new Promise(function (done, fail) {
         var deal, asked;
         try { deal = db.transaction(name, mode, { durability: "strict" }); } catch (error) { opened = null; fail(error); return; }
@@ -35,7 +43,7 @@
         deal.oncomplete = function () { done(asked ? asked.result : undefined); };
         deal.onerror = deal.onabort = function () { fail(deal.error || new Error("not written")); };
       });
-    });
+    }));
   }
 
   function lines() {
@@ -83,12 +91,25 @@
     return w.crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, false, ["sign", "verify"]);
   }
 
-  function keepKey(pair, device) {
-    return within("key", "readwrite", function (store) { return store.put({ id: "own", device: device, key: pair.privateKey }); });
+  /* A key on trial stands beside the device's own: a code that turns out wrong must not cost a working tablet its key. */
+  function tryKey(pair) {
+    return within("key", "readwrite", function (store) { return store.put({ id: "next", device: "", key: pair.privateKey }); });
   }
 
-  function key() {
-    return within("key", "readonly", function (store) { return store.get("own"); }).then(function (row) { return row ? row.key : null; });
+  function keepKey(pair, device) {
+    return within("key", "readwrite", function (store) {
+      store.put({ id: "own", device: device, key: pair.privateKey });
+      store.delete("next");
+    });
+  }
+
+  /* The key of that device; the one on trial if the page ended between the server's yes and `keepKey`. */
+  function key(device) {
+    return within("key", "readonly", function (store) { return store.getAll(); }).then(function (rows) {
+      function named(test) { return rows.filter(test)[0]; }
+      var row = named(function (each) { return each.device === device; }) || named(function (each) { return each.id === "next"; }) || rows[0];
+      return row ? row.key : null;
+    });
   }
 
   function exportPublic(pair) {
@@ -114,7 +135,7 @@
   /* The headers of docs/api.md “Devices”: six lines, ECDSA over P-256 with SHA-256. */
   function sign(method, path, body) {
     var stamp = String(Date.now()), nonce = hex(random(16)), utf8 = new w.TextEncoder();
-    return Promise.all([key(), w.crypto.subtle.digest("SHA-256", utf8.encode(body))]).then(function (found) {
+    return Promise.all([key(path.split("/")[2]), w.crypto.subtle.digest("SHA-256", utf8.encode(body))]).then(function (found) {
       var content = hex(found[1]), text = [method, path, "", stamp, nonce, content].join("\n");
       if (!found[0]) { throw new Error("no key"); }
       return w.crypto.subtle.sign({ name: "ECDSA", hash: "SHA-256" }, found[0], utf8.encode(text)).then(function (signature) {
@@ -123,5 +144,9 @@
     });
   }
 
-  w.hcpStore = { put: put, all: all, remove: remove, makeKey: makeKey, keepKey: keepKey, exportPublic: exportPublic, sign: sign, uuid: uuid };
+  w.hcpStore = {
+    put: put, all: all, remove: remove, makeKey: makeKey, tryKey: tryKey, keepKey: keepKey, exportPublic: exportPublic, sign: sign, uuid: uuid,
+    session: uuid(), /* of this page: its taps can be aged by a clock that nobody sets */
+    isAtRisk: function () { return remembered().length > 0; } /* a reload would lose something */
+  };
 }(window));

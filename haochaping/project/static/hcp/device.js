@@ -4,6 +4,7 @@
   var told = JSON.parse(d.getElementById("told").textContent);
   var screens = ["idle", "rate", "reasons", "thanks", "stopped"];
   var current = "idle", call = null, next = null, tap = null, timer = 0, ends = 0, sounds = {}, audio = null;
+  var isOld = false, isStopped = false; /* the page is not the newest; the device was stopped */
 
   function id(name) { return d.getElementById(name); }
   function all(selector) { return [].slice.call(d.querySelectorAll(selector)); }
@@ -14,9 +15,11 @@
     } catch (ignored) { /* a choice that is not remembered is still a choice */ }
     return value;
   }
-  var handled = Number(setting("handled")) || 0;
+  var HANDLED = "handled-" + told.id; /* each window counts its own calls: a tablet that moved begins anew */
+  var handled = Number(setting(HANDLED)) || 0;
 
   function show(name) {
+    if (isStopped && name !== "stopped") { return; }
     current = name;
     screens.forEach(function (each) { id(each).hidden = each !== name; });
     d.body.className = "on-" + name;
@@ -28,9 +31,9 @@
   /* Seconds run down in sight of the citizen; `over` is called once. */
   function countdown(seconds, over) {
     w.clearInterval(timer);
-    ends = Date.now() + seconds * 1000;
+    ends = w.performance.now() + seconds * 1000; /* whatever happens to the clock */
     function tick() {
-      var left = Math.max(0, Math.ceil((ends - Date.now()) / 1000));
+      var left = Math.max(0, Math.ceil((ends - w.performance.now()) / 1000));
       all("[data-count]").forEach(function (place) { place.textContent = left + " 秒后自动返回"; });
       if (!left) { w.clearInterval(timer); over(); }
     }
@@ -39,7 +42,7 @@
   }
 
   function done(seq) {
-    if (seq > handled) { handled = seq; setting("handled", String(seq)); }
+    if (seq > handled) { handled = seq; setting(HANDLED, String(seq)); }
   }
 
   function idle() {
@@ -47,7 +50,11 @@
     call = tap = null;
     show("idle");
     if (next) { var waiting = next; next = null; ring(waiting); }
+    if (isOld && current === "idle") { renew(); }
   }
+
+  /* Not while the only copy of a tap lies in this page's memory. */
+  function renew() { if (!w.hcpStore.isAtRisk()) { w.location.reload(); } }
 
   /* A finished service: the screen opens for it, unless somebody is just saying why they are not content. */
   function ring(newer) {
@@ -71,7 +78,7 @@
   }
 
   function made(level) {
-    return { uuid: w.hcpStore.uuid(), device: told.id, tappedAt: Date.now(), level: level, tags: [], projectNo: call ? call.projectNo : "", serviceNumber: call ? call.serviceNumber : 1 };
+    return { uuid: w.hcpStore.uuid(), device: told.id, tappedAt: Date.now(), session: w.hcpStore.session, ticks: w.performance.now(), level: level, tags: [], projectNo: call ? call.projectNo : "", serviceNumber: call ? call.serviceNumber : 1 };
   }
 
   /* Nobody tapped: that, and no level. */
@@ -171,6 +178,9 @@
   clock();
   w.setInterval(clock, 1000);
 
+  /* What waits for its way up is not to be cleared away when the disk runs full. */
+  if (w.navigator.storage && w.navigator.storage.persist) { w.navigator.storage.persist().catch(function () { return null; }); }
+
   if ("serviceWorker" in w.navigator) {
     w.navigator.serviceWorker.register("/device/worker.js", { scope: "/device/" }).then(function () { return w.navigator.serviceWorker.ready; }).then(function () {
       return w.caches.open("hcp-device-pages").then(function (cache) { return cache.add(w.location.pathname); });
@@ -185,9 +195,11 @@
       call: ring,
       handled: function () { return Math.max(handled, call ? call.seq : 0); },
       sign: function (online, n) { id("sign").textContent = online ? (n ? "正在上传 " + n + " 条" : "") : (n ? "离线，已暂存 " + n + " 条" : "离线，评价可照常进行"); },
-      edition: function () { if (current === "idle") { w.location.reload(); } },
+      edition: function () { isOld = true; if (current === "idle") { renew(); } },
       stopped: function (message) {
         w.clearInterval(timer);
+        isStopped = true;
+        if (tap && tap.held) { tap.held = false; w.hcpStore.put(tap).then(w.hcpLine.flush); }
         id("stopped-title").textContent = "这台设备已停用";
         id("stopped-why").textContent = message;
         show("stopped");

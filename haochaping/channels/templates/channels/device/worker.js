@@ -13,13 +13,24 @@ self.addEventListener("install", function (event) {
   event.waitUntil(caches.open(SHELL).then(function (cache) { return cache.addAll(FILES); }).then(function () { return self.skipWaiting(); }));
 });
 
+/* The old shell goes only when every kept page is one that asks for the new: else a tablet without a network stays blank. */
 self.addEventListener("activate", function (event) {
-  event.waitUntil(caches.keys().then(function (names) {
+  event.waitUntil(renewPages().then(dropOldShells, function () { return null; }).then(function () { return self.clients.claim(); }));
+});
+
+function renewPages() {
+  return caches.open(PAGES).then(function (cache) {
+    return cache.keys().then(function (pages) { return cache.addAll(pages.map(function (page) { return page.url; })); });
+  });
+}
+
+function dropOldShells() {
+  return caches.keys().then(function (names) {
     return Promise.all(names.map(function (name) {
       return name.indexOf("hcp-device-") === 0 && name !== SHELL && name !== PAGES ? caches.delete(name) : null;
     }));
-  }).then(function () { return self.clients.claim(); }));
-});
+  });
+}
 
 self.addEventListener("fetch", function (event) {
   var url = new URL(event.request.url);
