@@ -5,10 +5,13 @@ from __future__ import annotations
 import pytest
 
 from haochaping.accounts.models import Audit
+from haochaping.evaluation.records import read_evaluation
+from haochaping.flow.admit import admit
+from haochaping.flow.services import admit_services
 from haochaping.kit.clock import held_at
 from haochaping.messaging import commands, sending
 from haochaping.messaging.models import Message
-from tests.cast import NOW
+from tests.cast import NOW, wire_rating, wire_service
 from tests.console.stage import text
 from tests.fakes.sms import SmsGateway
 from tests.messaging.conftest import configure
@@ -24,8 +27,9 @@ def gateway(tmp_path, monkeypatch):
         yield running
 
 
-def queue(mobile="13912345678", area="3201", key="a", kind="invitation"):
-    commands.send(kind=kind, mobile=mobile, text="【江苏政务服务】请评价", key=key, now=NOW, area=area)
+def queue(mobile="13912345678", area="3201", key="a", kind="invitation", event_id=None):
+    words = "【江苏政务服务】请评价"
+    commands.send(kind=kind, mobile=mobile, text=words, key=key, now=NOW, area=area, event_id=event_id)
 
 
 def page(client, query=""):
@@ -94,6 +98,18 @@ def test_an_office_retries_nothing_of_another(as_, gateway):
     with held_at(NOW):
         answer = as_("city").post(PAGE + "retry", {"reason": "number_refused"}, follow=True)
     assert "没有可以重试的短信" in answer.content.decode()
+    assert Message.objects.get().state == "failed"
+
+
+def test_who_has_rated_meanwhile_is_asked_no_more_by_a_retry(as_, gateway):
+    (served,) = admit_services([wire_service()], source="test", now=NOW)
+    gateway.script.append("refuse")
+    queue(event_id=served.id)
+    sending.send_due(NOW)
+    admit([read_evaluation(wire_rating(), source="test")], now=NOW)
+    with held_at(NOW):
+        answer = as_("city").post(PAGE + "retry", {"reason": "number_refused"}, follow=True)
+    assert "已经评价的" in answer.content.decode()
     assert Message.objects.get().state == "failed"
 
 

@@ -114,7 +114,7 @@ def _ask(row: Invitation, event: ServiceEvent, ask: Asking, mobile: str, now: da
         text=words,
         key=f"{kind}:{event.id}",
         now=now,
-        not_after=event.closes_at,
+        not_after=now + life,
         quiet=night(ask),
         event_id=event.id,
         area=event.area_path,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from django.contrib import messages as notices
 from django.core.paginator import Paginator
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
@@ -16,6 +17,7 @@ from haochaping.accounts.rules import Role
 from haochaping.console import queries as console
 from haochaping.console.access import needs
 from haochaping.console.rules import MAY_OPEN, PER_PAGE
+from haochaping.evaluation.models import Evaluation
 from haochaping.kit import clock
 from haochaping.kit.errors import Refused
 from haochaping.messaging import commands, queries
@@ -89,16 +91,16 @@ def messages(request: HttpRequest) -> HttpResponse:
 @require_POST
 @transaction.atomic
 def retry(request: HttpRequest) -> HttpResponse:
-    """Try again what failed for one reason, or for any; the gateway is asked first, so nothing goes twice."""
+    """Try again what failed for one reason, or for any, and is still wanted; the gateway is asked first, so nothing goes twice."""
     now, actor, code = clock.now(), actor_of(request), request.POST.get("reason", "")[:40]
-    rows = _counted(actor)
+    rows = _counted(actor).exclude(Exists(Evaluation.objects.filter(id=OuterRef("event_id"))))
     n = commands.retry(rows.filter(error=code) if code else rows, now=now)
     if n:
         audit(actor, "retry_messages", code or "all", now=now, facts={"count": n})
         commands.wake()
         notices.success(request, f"已重新排队 {n} 条。重发前先向网关查询，不会重复发送。")
     else:
-        notices.warning(request, "没有可以重试的短信：运营商已答复未送达的、内容已按期清除的，不能重发。")
+        notices.warning(request, "没有可以重试的短信：已经评价的、运营商已答复未送达的、内容已按期清除的，不再重发。")
     return redirect("console:messages")
 
 
