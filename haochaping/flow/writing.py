@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from datetime import UTC
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -106,7 +107,7 @@ def _row(w: Wanted, now: datetime) -> dict[str, Any]:
         "indicator_names": [w.known[code].name for code in s.indicators],
         "words_digest": None,
         "no_reason": Level(s.level).is_bad and not s.indicators and not s.words,
-        "assess_time": s.assess_time,
+        "assess_time": s.assess_time.astimezone(UTC),
         "rated_day": clock.day(s.assess_time),
         "assurance": assurance_of(
             name=s.name,
@@ -121,7 +122,7 @@ def _row(w: Wanted, now: datetime) -> dict[str, Any]:
         "source": s.source,
         "batch": s.batch,
         "digest": hexed(w.digest),
-        "received_at": s.arrived or now,
+        "received_at": (s.arrived or now).astimezone(UTC),
         **event.as_served,
     }
 

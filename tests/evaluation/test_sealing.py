@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from threading import Event, Thread
 
 import psycopg
@@ -13,6 +15,7 @@ from haochaping.evaluation.models import Evaluation, Evaluator, Words
 from haochaping.evaluation.records import read_evaluation
 from haochaping.flow.admit import admit
 from haochaping.flow.services import admit_services
+from haochaping.kit.clock import CHINA
 from haochaping.project.cli import main
 from tests.cast import BAD, NOW, settle, wire_rating, wire_service
 
@@ -54,6 +57,15 @@ def as_owner(database, statement, *values):
 def test_an_untouched_chain_verifies(sealed):
     report = sealing.verify()
     assert (report.faults, report.rows, report.seals, report.unsealed) == ([], 5, 2, 0)
+
+
+def test_it_verifies_whatever_zone_the_moments_were_handed_over_in(committing_db):
+    settle()
+    admit_services([wire_service("P")], source="test", now=NOW)
+    given = replace(read_evaluation(wire_rating("P"), source="test"), assess_time=NOW.astimezone(CHINA))
+    assert admit([given], now=NOW.astimezone(CHINA) + timedelta(microseconds=7))[0].status == "created"
+    seal(1)
+    assert main(["verify"]) == 0
 
 
 def test_it_still_verifies_after_the_rater_withdrew_words_and_identity(sealed):
