@@ -52,6 +52,7 @@ NOT_FOUND = Refused("not_found", 404, "没有这条异常数据，或它不属�
 SETTLED = Refused("already_settled", 409, "这条数据已经处理过，不能再改。")
 MAY_REPAIR = (Role.SUPERVISOR, Role.CITY)
 RETRY_MOST = 200
+ONE_BY_ONE = {"device_revoked"}  # nothing is wrong with the record: whether it counts, somebody decides each time
 # What may be mended of a record, by its wire name. Never satisfaction, writingEvaluation, assessTime, or who rated.
 FIXABLE = {
     "evaluation": ("projectNo", "serviceNumber", "evalDetail", "consent", "userProp", "deviceId"),
@@ -145,7 +146,10 @@ def retry(id: UUID, *, actor: Actor, now: datetime) -> Tried:  # noqa: A002
 
 
 def retry_some(ids: Sequence[UUID], *, actor: Actor, now: datetime) -> int:
-    """Try each of these (at most `RETRY_MOST`) that is open and this actor's; how many were taken in."""
+    """Try each of these (at most `RETRY_MOST`) that is open and this actor's; how many were taken in.
+
+    What must be decided one by one (`ONE_BY_ONE`) stays as it is.
+    """
     done = 0
     for id_ in list(ids)[:RETRY_MOST]:
         with transaction.atomic():
@@ -153,7 +157,10 @@ def retry_some(ids: Sequence[UUID], *, actor: Actor, now: datetime) -> int:
                 row = _locked(actor, id_, skip=True)
             except Refused:  # settled meanwhile
                 continue
-            done += _try(row, now).no is None
+            if row.reason in ONE_BY_ONE:
+                Rejected.objects.filter(id=id_).update(tried_at=now)
+            else:
+                done += _try(row, now).no is None
     audit(actor, "repair_retry_many", "rejected", now=now, facts={"tried": len(ids), "fixed": done})
     return done
 

@@ -15,6 +15,7 @@ from haochaping.channels.device import lane as lanes
 from haochaping.channels.models import Silence, TapReceived
 from haochaping.directory.models import Hall, Region, Window
 from haochaping.evaluation.models import Evaluation, Lapse, Parked, Rejected, ServiceEvent
+from haochaping.flow import repair
 from haochaping.flow.services import admit_services
 from haochaping.kit import clock
 from haochaping.kit.config import ROOT
@@ -237,6 +238,20 @@ def test_a_stopped_device_has_what_it_held_kept_for_repair_and_none_of_it_counts
     assert tablet.outcomes(served, [tap(5, NOW, CASE), tap(None, NOW)], NOW) == ["parked", "parked"]
     assert not Evaluation.objects.exists()
     assert set(Rejected.objects.values_list("reason", flat=True)) == {"device_revoked"}
+
+
+def test_what_a_replaced_tablet_still_held_can_be_let_in_one_by_one(stage, served):
+    """Its window got a new one while it was offline; citizens had rated on it."""
+    boss = stage.supervisor
+    tablet = enrolled(now=NOW)
+    enrolled(now=NOW + timedelta(hours=1))
+    later = NOW + timedelta(hours=2)
+    assert tablet.outcomes(served, [tap(1, NOW, CASE, tags=["115"]), tap(4, NOW)], later) == ["parked"] * 2
+    held = list(Rejected.objects.values_list("id", flat=True))
+    assert repair.retry_some(held, actor=boss, now=later) == 0, "not by the hundred: it might have been stolen"
+    assert [repair.retry(id_, actor=boss, now=later).no for id_ in held] == [None, None]
+    told = {(r.level, r.window_code, r.assess_time, r.device_id) for r in Evaluation.objects.all()}
+    assert told == {(1, "NJ-A01", NOW, tablet.id), (4, "NJ-A01", NOW, tablet.id)}
 
 
 def test_a_tablet_that_moved_still_hands_in_where_it_was_tapped(served):

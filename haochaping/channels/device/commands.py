@@ -14,7 +14,7 @@ from haochaping.channels.device.rules import Kind
 from haochaping.channels.models import Silence, TapReceived
 from haochaping.directory.models import Device
 from haochaping.directory.queries import snapshot
-from haochaping.evaluation.kept import Refusal, keep
+from haochaping.evaluation.kept import Refusal, keep, wire_of
 from haochaping.evaluation.models import ServiceEvent
 from haochaping.evaluation.records import Submission
 from haochaping.evaluation.rules import Channel
@@ -205,9 +205,9 @@ class _Batch:
             self.answers[place]["outcome"] = "repeat"
             return
         try:
-            if self.device.revoked_at is not None:
-                raise access.REVOKED
             tap = rules.read_tap(record, self.sent_ms, self.now)
+            if self.device.revoked_at is not None and tap.level is None:
+                raise access.REVOKED
         except Refused as no:
             self.keep(record, no)
             if uuid is not None:
@@ -220,9 +220,9 @@ class _Batch:
         else:
             self.rated.append((place, tap))
 
-    def keep(self, record: Any, no: Refused) -> None:
+    def keep(self, record: Any, no: Refused, event_id: UUID | None = None) -> None:
         place = (self.device.area_path, self.device.organ_path, self.device.window)
-        self.refusals.append(Refusal(record, no, self.source, "device", place=place))
+        self.refusals.append(Refusal(record, no, self.source, "device", event_id=event_id, place=place))
 
     def settle(self) -> None:
         """Admit the ratings, write silences and refusals down, and remember what each uuid became."""
@@ -232,9 +232,15 @@ class _Batch:
         wanted: list[tuple[int, Tap, Submission]] = []
         for place, tap in self.rated:
             try:
-                wanted.append((place, tap, self._submission(tap, events)))
+                s = self._submission(tap, events)
             except Refused as no:
                 self.keep(_record(tap), no)
+                self._park(place, tap)
+                continue
+            if self.device.revoked_at is None:
+                wanted.append((place, tap, s))
+            else:  # in full, so that somebody who knows why it was stopped may let it count
+                self.keep(wire_of(s), access.REVOKED, ids.event_id(s.project_no, s.service_number))
                 self._park(place, tap)
         for (place, tap, _), outcome in zip(
             wanted, admit([s for _, _, s in wanted], now=self.now, keeps_refused=True, lane="device"), strict=True

@@ -141,7 +141,7 @@ def read_tap(record: Any, sent_ms: int, now: datetime) -> Tap:
         raise _wrong("tags", "tags 应为指标编码的数组。")
     project_no, number = _case(record)
     device = record.get("device")
-    made_at = device[:12] if isinstance(device, str) else ""
+    made_at = device if isinstance(device, str) and re.fullmatch("[0-9A-Z]{1,12}", device) else ""
     return Tap(uuid, at, level, tuple(dict.fromkeys(tags)), project_no, number, made_at)
 
 
