@@ -38,7 +38,9 @@ class Fields:
         value = self.row.get(name, "").strip()
         if required and not value:
             self.refuse(name, "required", f"缺少 {name}。")
-        if len(value) > most:
+        if "\x00" in value:
+            self.refuse(name, "not_text", f"{name} 含有空字符，请去除。")
+        elif len(value) > most:
             self.refuse(name, "too_long", f"{name} 最多 {most} 个字符，现有 {len(value)} 个。")
         elif into and name in self.row:
             self.values[into] = value

@@ -73,6 +73,7 @@ def refusal(act, *args, **more) -> Refused:
 def test_nobody_sees_it_before_a_second_person_approved(cast):
     found = drafted(cast)
     assert Client().get(f"/q/{found.code}").status_code == 404
+    assert Client().get("/q/%00").status_code == 404
     assert refusal(commands.settle, found.code, approves=True, remark="", actor=cast.supervisor).code == "not_sent"
     commands.send(found.code, actor=cast.city, now=NOW)
     assert refusal(commands.settle, found.code, approves=True, remark="", actor=cast.city).code == "same_person"

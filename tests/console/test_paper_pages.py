@@ -175,12 +175,12 @@ def test_the_sampling_check_shows_the_scan(as_, second, run, batch, cast):
     commands.attach(batch, number(run), "a.png", png(), actor=cast.city, now=NOW)
     for actor in (cast.operator, second):
         sheet = commands.key(batch, {"number": number(run), "level": "5"}, actor=actor, now=NOW)
-    (kept,) = desk.scans(sheet.event_id)
-    assert desk.scan(cast.city, kept.id).startswith(b"\xff\xd8")
+    (kept,) = desk.scans([sheet.event_id])[sheet.event_id]
+    assert desk.scan(cast.city, kept).startswith(b"\xff\xd8")
     from haochaping.kit.errors import Refused
 
     with pytest.raises(Refused):
-        desk.scan(cast.foreign_city, kept.id)
+        desk.scan(cast.foreign_city, kept)
 
 
 def test_a_batch_shows_how_far_it_is_is_recounted_and_has_forms_set_aside(as_, run, batch):

@@ -165,6 +165,7 @@ class TestOneWindow:
             {"orgcode": "X"},
             {"hallCode": "X"},
             {"hallCode": "SZ"},
+            {"windowName": "A03\0"},
         ):
             assert client.post("/console/windows/new", GOOD | wrong).status_code == 422
         assert Window.objects.count() == 4
@@ -172,7 +173,8 @@ class TestOneWindow:
     def test_stopping_asks_first_and_wants_a_reason(self, as_):
         client = as_("city")
         assert "已有的评价、工单照常办理" in client.get("/console/windows/at/NJ-A01/switch").content.decode()
-        assert client.post("/console/windows/at/NJ-A01/switch", {"reason": " "}).status_code == 422
+        for nothing in (" ", "\0"):
+            assert client.post("/console/windows/at/NJ-A01/switch", {"reason": nothing}).status_code == 422
         assert Window.objects.get(code="NJ-A01").is_active
 
     def test_saving_what_is_the_same_leaves_no_trace(self, as_):

@@ -22,7 +22,7 @@ from haochaping.kit.errors import Refused
 from haochaping.kit.masks import mask_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from datetime import date, datetime
     from uuid import UUID
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     from haochaping.accounts.rules import Actor
     from haochaping.directory.queries import ItemInfo
-    from haochaping.evaluation.models import Attachment
 
 LOOKS_BACK = timedelta(days=60)  # services of a caller that are listed
 SCANS = ("paper", "letter")
@@ -203,12 +202,14 @@ def lines(entries: Iterable[Entry]) -> list[Entered]:
     ]
 
 
-def scans(event_id: UUID) -> list[Attachment]:
-    """The scans that prove an entry: of its paper form or its letter, which came before the service event was known."""
-    of_form = PaperSheet.objects.filter(event_id=event_id, scan__isnull=False).values_list("scan", flat=True)
-    of_letter = Letter.objects.filter(event_id=event_id, scan__isnull=False).values_list("scan", flat=True)
-    found = (attachments.one(id_, *SCANS) for id_ in [*of_form, *of_letter] if id_)
-    return [each for each in found if each is not None]
+def scans(event_ids: Collection[UUID]) -> dict[UUID, list[UUID]]:
+    """The scans that prove these entries, each of its paper form or its letter: two queries however many."""
+    found: dict[UUID, list[UUID]] = {}
+    for table in (PaperSheet, Letter):
+        for event_id, scan_id in table.objects.filter(event_id__in=event_ids).values_list("event_id", "scan"):
+            if event_id is not None and scan_id is not None:
+                found.setdefault(event_id, []).append(scan_id)
+    return found
 
 
 def scan(actor: Actor, id_: UUID) -> bytes:

@@ -36,7 +36,7 @@ def found_for(actor: Actor, code: str) -> Questionnaire:
 
 def open_one(code: str, today: date) -> tuple[Questionnaire, Standing] | None:
     """The questionnaire that the public may know of: approved, open or over; None for drafts and made-up codes."""
-    found = Questionnaire.objects.filter(code=code.upper()).first()
+    found = Questionnaire.objects.filter(code=code.upper().replace("\x00", "")).first()
     if found is None:
         return None
     stands = standing(found.state, found.starts, found.ends, today)

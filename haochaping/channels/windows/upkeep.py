@@ -80,14 +80,15 @@ def switch(code: str, *, is_active: bool, reason: str, actor: Actor, now: dateti
     at = Charge.of(actor).one(code)
     if at is None:
         raise Refused("window_not_found", 404, "没有这个窗口，或它不在您的管理范围内。")
-    if not reason.strip():
+    reason = reason.replace("\x00", "").strip()
+    if not reason:
         raise _refused("reason", "required", "请填写原因。")
     with transaction.atomic():
         wire = as_wire(at.window) | {"isActive": "1" if is_active else "0"}
         (outcome,) = put_windows([wire])
         if outcome.status == "updated":
             kind = "window_start" if is_active else "window_stop"
-            audit(actor, kind, code, now=now, facts={"原因": reason.strip()[:200]})
+            audit(actor, kind, code, now=now, facts={"原因": reason[:200]})
 
 
 def bring_in(name: str, content: IO[bytes], size: int, *, actor: Actor, now: datetime) -> Upload:

@@ -72,15 +72,17 @@ def _draw(
         "all": everything.order_by("-entered_at", "event_id"),
     }
     page = Paginator(rows[tab], PER_PAGE).get_page(request.GET.get("page"))
+    shown = desk.lines(page)
+    scans = desk.scans([line.entry.event_id for line in shown]) if tab == "waiting" else {}
     found = [
         {
             "line": line,
             "way": WAY_NAMES[Way(line.entry.way)],
             "proof": PROOF_NAMES[Way(line.entry.way)],
             "verdict": VERDICT_NAMES.get(Verdict(line.entry.check_result)) if line.entry.check_result else "",
-            "scans": desk.scans(line.entry.event_id) if tab == "waiting" else [],
+            "scans": scans.get(line.entry.event_id, []),
         }
-        for line in desk.lines(page)
+        for line in shown
     ]
     context = {
         "tabs": [{"key": key, "title": title, "n": rows[key].count()} for key, title in TABS],

@@ -92,7 +92,7 @@ def messages(request: HttpRequest) -> HttpResponse:
 @transaction.atomic
 def retry(request: HttpRequest) -> HttpResponse:
     """Try again what failed for one reason, or for any, and is still wanted; the gateway is asked first, so nothing goes twice."""
-    now, actor, code = clock.now(), actor_of(request), request.POST.get("reason", "")[:40]
+    now, actor, code = clock.now(), actor_of(request), request.POST.get("reason", "")[:40].replace("\x00", "")
     rows = _counted(actor).exclude(Exists(Evaluation.objects.filter(id=OuterRef("event_id"))))
     n = commands.retry(rows.filter(error=code) if code else rows, now=now)
     if n:
