@@ -15,7 +15,7 @@ from django.db.models import Max, Sum
 from haochaping.accounts.commands import audit
 from haochaping.accounts.queries import visible
 from haochaping.accounts.rules import Actor, Role
-from haochaping.evaluation.models import Batch, BatchMark, BatchPart, ServiceEvent
+from haochaping.evaluation.models import Batch, BatchMark, BatchPart, Rejected, ServiceEvent
 from haochaping.kit import clock, ids
 from haochaping.kit.errors import FieldError, Refused
 from haochaping.outbox.commands import tell
@@ -221,13 +221,21 @@ def continue_mark(mark: BatchMark, *, now: datetime) -> list[UUID]:
             row.save(update_fields=["finished_at"])
             return []
         lines = _lines(part)
-        wanted = [line.event_id for line in lines if line.event_id and line.status in {"created", "parked"}]
-        ruled = _rule(wanted, row, now)
-        row.lines_done, row.ratings = part.n + len(lines), row.ratings + len(ruled)
+        row.lines_done = part.n + len(lines)
+        wanted = [line.event_id for line in lines if line.event_id]  # a refused line may have been repaired since
         if not BatchPart.objects.filter(batch=mark.batch, n__gte=row.lines_done).exists():
             row.finished_at = now
+            wanted += _repaired(mark.batch)
+        ruled = _rule(wanted, row, now)
+        row.ratings += len(ruled)
         row.save(update_fields=["lines_done", "ratings", "finished_at"])
     return ruled
+
+
+def _repaired(batch: str) -> list[UUID]:
+    """Where refused lines of the batch stand now: one that was mended may stand under another service than it named."""
+    rows = Rejected.objects.filter(batch=batch, kind="evaluation", became__isnull=False)
+    return [id_ for id_ in rows.values_list("became", flat=True) if id_]
 
 
 _RULE = """

@@ -14,7 +14,7 @@ from django.db import transaction
 from haochaping.accounts.commands import audit
 from haochaping.accounts.queries import sender, visible
 from haochaping.accounts.rules import Role
-from haochaping.evaluation.batches import is_provincial, reason_of
+from haochaping.evaluation.batches import is_provincial, reason_of, void_late
 from haochaping.evaluation.commands import rule
 from haochaping.evaluation.judge import Waiver
 from haochaping.evaluation.kept import (
@@ -204,6 +204,7 @@ def accept(id: UUID, *, reason: str, actor: Actor, now: datetime) -> Tried:  # n
             raise Refused("service_unknown", 409, "所依据的办件服务还没有到，到达后再裁定。")
         if tried.no is None and tried.row.became is not None:
             rule(tried.row.became, excludes=False, kind=waiver, reason=reason, by=actor.name, now=now)
+            void_late({tried.row.became: row.batch}, now=now)
             Rejected.objects.filter(id=row.id).update(settled_by=actor.name, settled_because=reason)
         audit(actor, "repair_accept", str(id), now=now, result=_word(tried), facts={"reason": reason, "kind": waiver})
     return tried
@@ -315,6 +316,7 @@ def _try_rating(row: Rejected, now: datetime, waives: frozenset[str]) -> Tried:
     is_waiting = outcome.status == "parked"
     if not is_waiting:
         row.blob = scrub(row, "identity", "words")  # the rating has them now, and the rater may take them back there
+        void_late({outcome.id: row.batch}, now=now)
     _settle(row, FIXED, "系统", "已转入等待，所依据的办件服务到达后自动入库。" if is_waiting else "已入库。", now)
     return Tried(row, is_waiting=is_waiting)
 

@@ -13,9 +13,9 @@ from haochaping.analytics.commands import rebuild_lake
 from haochaping.analytics.queries import figures
 from haochaping.evaluation import batches
 from haochaping.evaluation.commands import rule
-from haochaping.evaluation.models import BatchMark, Evaluation, Ruling
+from haochaping.evaluation.models import BatchMark, Evaluation, Rejected, Ruling
 from haochaping.evaluation.records import read_evaluation
-from haochaping.flow import marking, services
+from haochaping.flow import marking, repair, services
 from haochaping.flow.admit import admit
 from haochaping.kit import clock, ids
 from haochaping.kit.errors import Refused
@@ -138,6 +138,38 @@ def test_what_waited_when_its_batch_was_voided_comes_in_void(cast: Cast) -> None
     batch = deliver(cast, 1, is_known=False)
     decide(cast, batch)
     services.admit_services([wire_service("B0")], source=cast.app_id, now=LATER)
+    assert counted() == (0, 1)
+    decide(cast, batch, voids=False)
+    assert counted() == (1, 0)
+
+
+@pytest.mark.parametrize("is_first", [True, False], ids=["repaired, then void", "void, then repaired"])
+@pytest.mark.parametrize("way", ["accept", "fix"])
+def test_a_line_that_was_repaired_shares_the_fate_of_its_batch(cast: Cast, way: str, is_first: bool) -> None:
+    faults = {
+        "fix": {"evalDetail": "501"},
+        "accept": {"satisfaction": 1, "evalDetail": "", "pf": 3},
+    }
+    services.admit_services([wire_service("R1")], source=cast.app_id, now=NOW)
+    batch = batches.open_batch(lane="batch", source=cast.app_id, name="南京", now=NOW, place=("3201", "", ""))
+    bad = read_evaluation(wire_rating("R1", **faults[way]), source=cast.app_id, batch=batch)
+    (no,) = admit([bad], now=NOW, apps=[app_info(cast.app_id)], keeps_refused=True, lane="batch")
+    batches.record_lines(batch, 0, [batches.Line("rejected", no.id, "x")])
+    row = Rejected.objects.get()
+
+    def repair_it() -> None:
+        if way == "accept":
+            tried = repair.accept(row.id, reason="已核对凭证原件", actor=cast.supervisor, now=LATER)
+        else:
+            tried = repair.fix(row.id, {"evalDetail": ""}, actor=cast.supervisor, now=LATER)
+        assert tried.no is None
+
+    if is_first:
+        repair_it()
+        assert counted() == (1, 0)
+    assert decide(cast, batch).ratings == int(is_first)
+    if not is_first:
+        repair_it()
     assert counted() == (0, 1)
     decide(cast, batch, voids=False)
     assert counted() == (1, 0)
