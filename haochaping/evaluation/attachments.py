@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import re
 import unicodedata
+from threading import Lock
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -31,6 +32,7 @@ SIDE_MOST = 4000
 QUALITY = 85
 MIME = "image/jpeg"
 _TABLE = "evaluation_attachment"
+_one_at_a_time = Lock()  # forty million pixels take some 300 MB while they are drawn, of a web process that all share
 _UNSAFE = re.compile(r"[^\w.()（）一-鿿-]+")
 
 
@@ -79,7 +81,7 @@ def redraw(raw: bytes) -> bytes:
     if raw[:5] == b"%PDF-":
         raise _refused("attachment_not_an_image", "暂不接受 PDF，请在扫描仪上选择 JPG 或 PNG，或用手机拍照后上传。")
     try:
-        with Image.open(io.BytesIO(raw), formats=FORMATS) as image:
+        with _one_at_a_time, Image.open(io.BytesIO(raw), formats=FORMATS) as image:
             if image.width * image.height > PIXELS_MOST:
                 raise _refused("attachment_too_large", "图片像素太大，请用较低的分辨率（300 dpi 足够）重新扫描。")
             return _jpeg(image)
@@ -94,14 +96,17 @@ def redraw(raw: bytes) -> bytes:
 def _jpeg(image: Image.Image) -> bytes:
     image.draft("RGB", (SIDE_MOST, SIDE_MOST))  # a JPEG is decoded smaller where it may be
     image.load()
-    upright = ImageOps.exif_transpose(image)
-    if upright.mode in {"RGBA", "LA", "PA"} or "transparency" in upright.info:
-        layer = upright.convert("RGBA")
+    is_glass = image.mode in {"RGBA", "LA", "PA"} or "transparency" in image.info
+    wanted = "RGBA" if is_glass else "RGB"
+    small = image if image.mode in {wanted, "L"} else image.convert(wanted)
+    small.thumbnail((SIDE_MOST, SIDE_MOST))  # before it is copied: at forty million pixels each copy takes 160 MB
+    flat = ImageOps.exif_transpose(small)
+    if is_glass:
+        layer = flat.convert("RGBA")
         flat = Image.new("RGB", layer.size, "white")
         flat.paste(layer, mask=layer.getchannel("A"))
-    else:
-        flat = upright.convert("RGB")
-    flat.thumbnail((SIDE_MOST, SIDE_MOST))
+    elif flat.mode != "RGB":
+        flat = flat.convert("RGB")
     clean = Image.new("RGB", flat.size)
     clean.paste(flat)  # pixels only: `info` of the old image stays behind
     out = io.BytesIO()
