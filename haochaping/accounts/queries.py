@@ -15,6 +15,8 @@ from haochaping.kit import blobs
 from haochaping.kit.errors import Refused
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from django.http import HttpRequest
 
 M = TypeVar("M", bound=Model)
@@ -100,12 +102,16 @@ def app_info(app_id: str) -> AppInfo | None:
     return info
 
 
-def is_at_hand(app_id: str) -> bool:
-    """Whether `app_info` would answer from memory, and its signature costs microseconds: a door's event loop may ask it."""
+def at_hand(app_id: str) -> Callable[[str], AppInfo | None] | None:
+    """`app_info` of this app without a look at the database, for a door's event loop; None where that is not to be had.
+
+    None too for an app that signs by SM2, whose signatures cost more than a loop should wait.
+    """
     kept = _apps.get(app_id)
-    if kept is None or time.monotonic() - kept[0] >= KEYS_LIVE:
-        return False
-    return kept[1] is None or kept[1].algorithm != "sm2"
+    if kept is None or time.monotonic() - kept[0] >= KEYS_LIVE or (kept[1] and kept[1].algorithm == "sm2"):
+        return None
+    info = kept[1]
+    return lambda _: info
 
 
 def forget_apps() -> None:

@@ -14,7 +14,7 @@ from haochaping.kit import crypto, signatures
 from haochaping.kit.errors import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from django.http import HttpRequest
@@ -57,7 +57,14 @@ class BadSignature(Refused):
 sign = signatures.sign
 
 
-def check(method: str, target: str, headers: Mapping[str, str], body: bytes, now: datetime) -> SignedBy:
+def check(  # noqa: PLR0917
+    method: str,
+    target: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    now: datetime,
+    look_up: Callable[[str], AppInfo | None] = queries.app_info,
+) -> SignedBy:
     """Who signed this request; `BadSignature` says what is wrong. `headers` have lower-case names.
 
     Covers the raw bytes before anything is parsed. One Chinese message serves every mismatch of key or text, so that
@@ -72,7 +79,7 @@ def check(method: str, target: str, headers: Mapping[str, str], body: bytes, now
         raise BadSignature("timestamp_out_of_window", "X-Timestamp 与服务器时间相差超过 300 秒，请校时后重试。", now)
     if not _NONCE.fullmatch(given["x-nonce"]):
         raise BadSignature("nonce_malformed", "X-Nonce 应为 16 至 32 字节的十六进制数。", now)
-    app = queries.app_info(given["x-app-id"])
+    app = look_up(given["x-app-id"])
     content = crypto.sm3(body).hex()
     text = text_to_sign(method, target, given["x-timestamp"], given["x-nonce"], content)
     if app is None or not _holds(app, text, given["x-signature"]):

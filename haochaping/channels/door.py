@@ -21,7 +21,7 @@ from psycopg_pool import PoolTimeout
 
 from haochaping.accounts import signing
 from haochaping.accounts.commands import use_nonces
-from haochaping.accounts.queries import is_at_hand
+from haochaping.accounts.queries import app_info, at_hand
 from haochaping.channels.lane import TRY_AGAIN, WRITERS, Lane, Paces, connected
 from haochaping.evaluation import batches
 from haochaping.evaluation.kept import Refusal, keep, place_of
@@ -120,10 +120,11 @@ class Door:
             body = await _body(scope, receive, most)
             now = clock.now()
             headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-            if len(body) <= ONE_MOST and is_at_hand(headers.get("x-app-id", "")):
-                signed = _signed(scope, headers, body, now)
+            look_up = at_hand(headers.get("x-app-id", "")) if len(body) <= ONE_MOST else None
+            if look_up is not None:
+                signed = _signed(scope, headers, body, now, look_up)
             else:
-                signed = await _aside(self.keys, _signed, scope, headers, body, now)
+                signed = await _aside(self.keys, _signed, scope, headers, body, now, app_info)
             answer: Answer = await handle(signed, body, now)
         except Refused as no:
             return Answer(no.status, no.as_json(), RETRY_AFTER if no.status == 503 else ())
@@ -196,11 +197,13 @@ def _leave(together: Barrier) -> None:
     connections.close_all()
 
 
-def _signed(scope: Scope, headers: dict[str, str], body: bytes, now: datetime) -> SignedBy:
+def _signed(
+    scope: Scope, headers: dict[str, str], body: bytes, now: datetime, look_up: Callable[[str], AppInfo | None]
+) -> SignedBy:
     query = scope.get("query_string", b"").decode("latin-1")
     raw = scope.get("raw_path") or scope["path"].encode()
     path = raw.decode("latin-1").partition("?")[0]
-    return signing.check(scope["method"], f"{path}?{query}" if query else path, headers, body, now)
+    return signing.check(scope["method"], f"{path}?{query}" if query else path, headers, body, now, look_up)
 
 
 async def _body(scope: Scope, receive: Any, most: int) -> bytes:

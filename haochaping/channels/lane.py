@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from haochaping.evaluation.records import Submission
     from haochaping.flow.admit import Outcome
 
-GATHER_SECONDS, GATHER_MOST = 0.002, 500
+GATHER_SECONDS, GATHER_MOST = 0.001, 500
 WORTH_IT = 32  # ratings that make a second group worth its round trips while a first is being written
 WAITING_MOST = 2_000  # ratings between their requests and their group
 APP_MOST = WAITING_MOST * 3 // 4  # of one app: however much it sends, another's rating finds a place
@@ -48,7 +48,7 @@ class Waiting:
 
 
 class Lane:
-    """A group is what arrives within 2 ms, or while the one before is being written. Lives on one event loop."""
+    """A group is what arrives within 1 ms, or while the one before is being written. Lives on one event loop."""
 
     def __init__(self) -> None:
         self.threads = ThreadPoolExecutor(WRITERS, thread_name_prefix="lane")

@@ -176,7 +176,8 @@ def _admit(group: list[tuple[Submission, tuple[str, str] | None, AppInfo | None]
             digests[id_] = w.digest
         else:
             outcomes[w.place] = _repeat(id_, w.digest, digests.get(id_), late=w.late)
-    _park(parked, now, outcomes, digests)
+    if parked:
+        _park(parked, now, outcomes, digests)
     for place in again:
         s = group[place][0]
         first = next(o for o in outcomes if o is not None and o.id == named[place])
@@ -246,13 +247,13 @@ def _park(
 def _digests(ids_: Iterable[UUID]) -> dict[UUID, bytes]:
     """What is rated already: the digest of each of these ratings."""
     wanted = list(ids_)
-    rows = Evaluation.objects.filter(id__in=wanted).values_list("id", "digest") if wanted else ()
+    if not wanted:
+        return {}
+    rows = Evaluation.objects.filter(id__in=wanted).values_list("id", "digest")
     return {id_: bytes(digest) for id_, digest in rows}
 
 
 def _parked_digests(ids_: Iterable[UUID]) -> dict[UUID, bytes]:
     """Of these, the ratings that wait for their service event."""
-    wanted = list(ids_)
-    waiting = Parked.objects.filter(id__in=wanted, kind="evaluation", waits_for="event")
-    rows = waiting.values_list("id", "digest") if wanted else ()
-    return {id_: bytes(digest) for id_, digest in rows}
+    waiting = Parked.objects.filter(id__in=list(ids_), kind="evaluation", waits_for="event")
+    return {id_: bytes(digest) for id_, digest in waiting.values_list("id", "digest")}

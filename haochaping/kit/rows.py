@@ -59,7 +59,7 @@ class _Prepared(psycopg.Cursor[Any]):
         return super().execute(query, params, prepare=True, binary=True)
 
 
-def fetch(statement: sql.Composed | str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+def fetch(statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
     """What the statement returns, in the current transaction of the default database. Errors are Django's."""
     connection.ensure_connection()
     wrap: Any = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
@@ -92,7 +92,7 @@ def _array(rows: Sequence[bytes]) -> str:
 @lru_cache(maxsize=200)
 def _statement(
     table: str, columns: tuple[str, ...], key: str, attached: tuple[tuple[str, str, tuple[str, ...]], ...]
-) -> sql.Composed:
+) -> str:
     parts = [
         sql.SQL(
             "WITH new AS (INSERT INTO {table} ({columns}) SELECT {columns} FROM json_populate_recordset(NULL::{table}, %s::json)"
@@ -106,7 +106,7 @@ def _statement(
         ).format(n=sql.SQL(str(n)), table=sql.Identifier(other), columns=_list(theirs), link=sql.Identifier(link))
         for n, (other, link, theirs) in enumerate(attached)
     ]
-    return sql.SQL("{parts} SELECT key FROM new").format(parts=sql.SQL(", ").join(parts))
+    return sql.SQL("{parts} SELECT key FROM new").format(parts=sql.SQL(", ").join(parts)).as_string(None)
 
 
 def _list(names: Sequence[str]) -> sql.Composed:
