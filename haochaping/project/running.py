@@ -82,7 +82,7 @@ def demo(given: argparse.Namespace) -> None:
             told = subprocess.run(
                 links, env=_environment(given), check=False, capture_output=True, text=True, cwd=config.ROOT
             )
-            print("评价链接 links to rate with\n  " + "\n  ".join(told.stdout.split()), flush=True)
+            print(told.stdout.rstrip(), flush=True)
 
         os.environ.update(oidc.settings())
         sms = [sys.executable, "-m", "haochaping.project.demo.sms"]

@@ -186,12 +186,37 @@ def loaded(cluster, tmp_path_factory):
 
 def test_nothing_that_was_planned_is_lost_and_nothing_is_refused(loaded):
     tally = load.read_marker(loaded.data).tally
-    assert loaded.one("SELECT count(*) FROM evaluation_serviceevent") == tally["planned"]["services"]
-    assert loaded.one("SELECT count(*) FROM evaluation_evaluation") == tally["planned"]["ratings"]
+    with_case = (
+        "source NOT LIKE 'desk-%' AND source <> 'comment'"  # beside these: comments, paper, letters, inspections
+    )
+    of_case = f"SELECT id FROM evaluation_serviceevent WHERE {with_case}"
+    assert loaded.one(f"SELECT count(*) FROM ({of_case}) s") == tally["planned"]["services"]
+    assert (
+        loaded.one(f"SELECT count(*) FROM evaluation_evaluation WHERE id IN ({of_case})") == tally["planned"]["ratings"]
+    )
     assert set(tally["services"]) == {"created"}
     assert set(tally["ratings"]) <= {"created", "parked"}
     assert tally["refused"] == {}
-    assert loaded.one("SELECT count(*) FROM evaluation_parked") == 0
+    assert loaded.one("SELECT count(*) FROM evaluation_parked") == 2, "those of the faulty batch"
+
+
+def test_every_screen_of_collection_shows_something(loaded):
+    """Signs, comments, paper half done, letters, inspections, questionnaires, an indicator draft, faults, a message."""
+    assert loaded.one("SELECT count(*) FROM channels_sign WHERE printed_at IS NOT NULL") > 3
+    assert loaded.one("SELECT count(*) FROM channels_sign WHERE replaced_at IS NOT NULL") == 1
+    assert loaded.one("SELECT count(*) FROM evaluation_serviceevent WHERE source = 'comment'") == 9
+    forms = dict(loaded.ask("SELECT state, count(*) FROM channels_papersheet GROUP BY 1"))
+    assert forms == {"admitted": 2, "differs": 1, "once": 1}
+    assert loaded.one("SELECT count(*) FROM channels_letter") == 3
+    assert loaded.one("SELECT count(*) FROM channels_inspection") == 2
+    assert dict(loaded.ask("SELECT state, count(*) FROM channels_questionnaire GROUP BY 1")) == {
+        "approved": 1,
+        "sent": 1,
+    }
+    assert loaded.one("SELECT count(*) FROM channels_questionnaireanswer") == 48
+    assert loaded.ask("SELECT state FROM policy_indicatorset") == [("submitted",)]
+    assert loaded.one("SELECT count(*) FROM evaluation_rejected WHERE state = 'open'") == 4
+    assert loaded.one("SELECT count(*) FROM messaging_message") >= 1
 
 
 def test_every_bad_rating_has_its_order_and_nothing_else_has(loaded):
@@ -299,7 +324,8 @@ def test_the_figures_are_the_counts(loaded):
         "SELECT count(*) FROM (SELECT DISTINCT ON (event_id) excludes FROM evaluation_ruling"
         " ORDER BY event_id, n DESC) r WHERE excludes"
     )
-    ratings = loaded.one("SELECT count(*) FROM evaluation_evaluation") - loaded.one(ruled_out)
+    inspections = loaded.one("SELECT count(*) FROM channels_inspection")  # of those who supervise: in no figure
+    ratings = loaded.one("SELECT count(*) FROM evaluation_evaluation") - loaded.one(ruled_out) - inspections
     bad = loaded.one("SELECT count(*) FROM evaluation_evaluation WHERE level <= 2") - loaded.one(ruled_out)
     lapses = loaded.one("SELECT count(*) FROM evaluation_lapse")
     assert told["ratings"][0] == ratings

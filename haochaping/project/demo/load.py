@@ -133,6 +133,7 @@ def load(profile: str, scale: str, now: datetime, progress: Progress) -> Report:
     loader.directory()
     loader.people()
     loader.days()
+    loader.collection()
     loader.figures(now)
     marker.is_complete = True
     marker.save()
@@ -248,6 +249,22 @@ class Loader:
             "moves": {"made": life.tally.moves},
             "refused": dict(refused),
         }
+
+    def collection(self) -> None:
+        """What came in beside the cases, and a batch that a business system got wrong."""
+        from haochaping.project.demo.collection import Collection, faulty
+        from haochaping.project.demo.front import Front
+        from haochaping.project.demo.home import home_of
+
+        self.progress.say("点评、纸质表、征询、回访、异常数据 comments, paper, questionnaires, call-outs, faults …")
+        home = home_of(self.province)
+        Collection(home, self.profile.region, self.cast, self.until, self.marker.seed).make()
+        sender = self.senders[0]
+        if lines := faulty(sender, self.until):
+            with asyncio.Runner() as runner:
+                front = Front()
+                runner.run(front.send(sender, "/api/v1/evaluations/batch", lines, self.until))
+                runner.run(front.__aexit__())
 
     def figures(self, now: datetime) -> None:
         """Seal, lake, and a first part of what the national platform must hear."""
