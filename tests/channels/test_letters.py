@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from threading import Barrier
 
 import pytest
+from django.db import connection
 
 from haochaping.channels.letters import commands, queries, rules
 from haochaping.channels.models import Entry, Letter
@@ -70,6 +73,24 @@ def test_one_letter_is_registered_once(cast):
         letter(cast, level="5")
     assert no.value.code == "letter_known"
     assert letter(cast, way="email").pk
+
+
+def test_pressed_twice_at_once_it_is_registered_once(committing_db):
+    cast, both = settle(), Barrier(2)
+
+    def press(_: int) -> str:
+        try:
+            both.wait(10)
+            letter(cast, level="2")
+        except Refused as no:
+            return no.code
+        finally:
+            connection.close()
+        return "registered"
+
+    with ThreadPoolExecutor(2) as hands:
+        assert sorted(hands.map(press, range(2))) == ["letter_known", "registered"]
+    assert Letter.objects.count() == Evaluation.objects.count() == 1
 
 
 def test_who_wrote_is_sealed_and_shown_masked(cast):

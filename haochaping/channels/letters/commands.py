@@ -6,7 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from haochaping.accounts.commands import audit
 from haochaping.channels.comments.queries import target as target_of
@@ -41,6 +41,10 @@ def register(draft: Draft, *, actor: Actor, now: datetime, scan: tuple[str, byte
     if not may_enter(actor, area=area_path, organ=where["organ_path"], window=where["window_code"]):
         raise NOT_YOURS
     with transaction.atomic():
+        # Pressed twice at the same moment, the second finds the first.
+        connection.cursor().execute(
+            "SELECT pg_advisory_xact_lock(hashtext(%s))", [f"letter {draft.way} {draft.number}"]
+        )
         if Letter.objects.filter(way=draft.way, number=draft.number).exists():
             raise Refused("letter_known", 409, f"编号 {draft.number} 已登记过，一封信只登记一次。")
         letter = Letter(
