@@ -55,7 +55,7 @@ SERVICE: Schema = {
         "mobile": _text(30),
         "aspect": {"type": "string", "enum": [a.value for a in Aspect]},
         "point": {"type": "string", "enum": [p.value for p in Point]},
-        "mode": {"type": "string", "enum": [m.value for m in Mode]},
+        "mode": {"type": "string", "enum": [Mode.ON_SITE.value, Mode.ONLINE.value]},
     },
 }
 EVALUATION: Schema = {

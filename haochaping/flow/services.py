@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,12 @@ from haochaping.directory.rules import is_probe_area
 from haochaping.evaluation import queries as evaluation
 from haochaping.evaluation.models import Applicant, Parked, ServiceEvent, ServiceVersion
 from haochaping.evaluation.records import ServiceRecord, read_service
-from haochaping.evaluation.rules import canonical
+from haochaping.evaluation.rules import Mode, canonical
 from haochaping.flow.admit import NONCE_USED
 from haochaping.flow.calls import is_just_served, ring
 from haochaping.flow.invites import TOPIC, worth_asking
 from haochaping.flow.parking import PLACE, keep_service, opened, service_place, unpark
+from haochaping.flow.visits import CASE_OF_OURS
 from haochaping.flow.writing import index
 from haochaping.kit import blobs, clock, crypto, ids, keys
 from haochaping.kit.errors import FieldError, Refused
@@ -104,6 +106,8 @@ def _admit(
     for place, raw in enumerate(wire):
         try:
             record = read_service(raw)
+            if app is not None:
+                _refuse_what_is_ours(record)
             id_ = ids.event_id(record.project_no, record.service_number)
             missing = _missing(record, directory)
             if missing:
@@ -149,6 +153,16 @@ def _may_speak_for(app: AppInfo | None, area: str, organ: Any) -> None:
         snapshot().area_path(area).startswith(app.area) and (path.startswith(app.organ) or not organ)
     ):
         raise Refused(NOT_YOURS.code, 403, NOT_YOURS.message, (NOT_YOURS,))
+
+
+def _refuse_what_is_ours(record: ServiceRecord) -> None:
+    """A business system reports cases. What looks like a visit, a comment or an inspection would leave the citizens' figures."""
+    if record.mode not in {Mode.ON_SITE, Mode.ONLINE}:
+        message = "mode 只能是 on_site 或 online：综合点评和监督查评由平台登记。"
+        raise Refused("fields_refused", 422, message, (FieldError("mode", "not_yours_to_say", message),))
+    if re.match(CASE_OF_OURS, record.project_no):
+        message = "projectNo 不能采用平台自编号码的形式，请用办件编号。"
+        raise Refused("fields_refused", 422, message, (FieldError("projectNo", "reserved", message),))
 
 
 def _missing(record: ServiceRecord, directory: Directory) -> str:

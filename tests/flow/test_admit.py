@@ -106,6 +106,17 @@ class TestAService:
         event = ServiceEvent.objects.get()
         assert (event.organ_code, event.version) == (NANJING, 1)
 
+    @pytest.mark.parametrize(
+        ("name", "wrong"),
+        [("mode", "inspection"), ("mode", "comment"), ("projectNo", "HCP202611240123456789ABCDEF0123")],
+    )
+    def test_an_app_cannot_make_a_case_look_like_one_that_leaves_the_figures(self, cast, name, wrong):
+        app = app_info(cast.app_id)
+        services.admit_services([wire_service()], source=cast.app_id, app=app, now=NOW)
+        (outcome,) = services.admit_services([wire_service() | {name: wrong}], source=cast.app_id, app=app, now=NOW)
+        assert (outcome.status, outcome.errors[0].field) == ("rejected", name)
+        assert ServiceEvent.objects.get().mode == "on_site"
+
     def test_what_was_parked_never_overtakes_what_came_after_it(self, cast):
         code = NANJING_ITEM[:-1] + "9"
         serve()
