@@ -89,7 +89,7 @@ class Progress:
 def main(profile: str, scale: str) -> None:
     """Load with Django set up here; for `hcp demo`, which runs this in a process of its own."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "haochaping.project.settings")
-    os.environ.setdefault("HCP_DB_POOL", "6")
+    os.environ.setdefault("HCP_DB_POOL", "10")  # this thread, the door's six, the pages'
     import django
 
     django.setup()
