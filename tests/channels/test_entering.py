@@ -169,13 +169,24 @@ class TestWhoMay:
 
 
 class TestCheck:
+    @pytest.fixture(autouse=True)
+    def everything_is_drawn(self, settings) -> None:
+        settings.ENTRY_CHECK_PERCENT = 100
+
+    def test_nobody_picks_what_is_checked(self, cast: Cast, settings) -> None:
+        settings.ENTRY_CHECK_PERCENT = 0
+        rating = entered(cast.operator)
+        with pytest.raises(Refused) as no:
+            check_entry(rating.id, verdict=Verdict.DIFFERS, note="不喜欢这一条", actor=cast.supervisor, now=NOW)
+        assert no.value.code == "not_drawn"
+        assert excluded([rating.id]) == set()
+
     def test_a_tenth_is_drawn_by_the_keyed_id(self) -> None:
         drawn = sum(is_drawn(ids.event_id(f"C{n}", 1), 0.1) for n in range(5000))
         assert 420 < drawn < 580
         assert not any(is_drawn(ids.event_id(f"C{n}", 1), 0) for n in range(100))
 
-    def test_the_share_is_a_setting(self, cast: Cast, settings) -> None:
-        settings.ENTRY_CHECK_PERCENT = 100
+    def test_the_share_is_a_setting(self, cast: Cast) -> None:
         rating = entered(cast.operator)
         assert [entry.event_id for entry in queries.to_check(cast.supervisor)] == [rating.id]
         assert not queries.to_check(cast.foreign_city)

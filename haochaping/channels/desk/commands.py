@@ -126,7 +126,8 @@ def _keep(
 def check_entry(event_id: UUID, *, verdict: Verdict, note: str, actor: Actor, now: datetime) -> Entry:
     """A second person compared an entry with its proof. What differs leaves the figures by a ruling of kind `entry`.
 
-    Once. Refused 403 for who entered it, 404 out of scope, 409 `already_checked`, 422 for a difference without a word.
+    Only what the lot drew: whoever may choose what to check may choose what is to leave the figures. Once. Refused 403
+    for who entered it, 404 out of scope, 409 `not_drawn` and `already_checked`, 422 for a difference without a word.
     """
     note = note.strip()
     if len(note) > NOTE_MOST or "\x00" in note:
@@ -141,6 +142,8 @@ def check_entry(event_id: UUID, *, verdict: Verdict, note: str, actor: Actor, no
         here = actor.over(area=event.area_path, organ=event.organ_path, window=event.window_code)
         if not here.has(*CHECKS) or here.has(*RATED) or actor.id in {entry.person_id, entry.second_id}:
             raise Refused("not_yours_to_check", 403, "自己录入的评价要由别人核对；核对由督办或市级主管办理。")
+        if not entry.is_sampled:
+            raise Refused("not_drawn", 409, "这条录入没有被抽中，不能核对。核对哪些由系统随机抽取，任何人不能挑选。")
         if entry.checked_at is not None:
             raise Refused("already_checked", 409, f"这条录入已由{entry.checked_by}核对过。")
         entry.checked_by_id, entry.checked_by, entry.checked_at = actor.id, actor.name, now
