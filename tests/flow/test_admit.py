@@ -117,6 +117,12 @@ class TestAService:
         assert (outcome.status, outcome.errors[0].field) == ("rejected", name)
         assert ServiceEvent.objects.get().mode == "on_site"
 
+    def test_a_case_that_is_moved_to_the_test_region_stays_where_it_was(self, cast):
+        serve()
+        rate(wire_rating(**BAD))
+        assert serve(is_probe=True)[0].status == "rejected"
+        assert ServiceEvent.objects.get().is_probe is False
+
     def test_what_was_parked_never_overtakes_what_came_after_it(self, cast):
         code = NANJING_ITEM[:-1] + "9"
         serve()
