@@ -11,11 +11,14 @@ from haochaping.channels.comments import commands, pages, queries, rules
 from haochaping.channels.comments.rules import Kind
 from haochaping.channels.forms import Draft
 from haochaping.channels.models import CommentMark
+from haochaping.directory.models import Hall, Region
 from haochaping.evaluation.models import Evaluation, ServiceEvent
 from haochaping.kit import clock
+from haochaping.kit.config import ROOT
+from haochaping.policy.commands import load_pack
 from haochaping.project import assets
 from haochaping.rectification.models import Order
-from tests.cast import NANJING, NANJING_ITEM, NOW, settle
+from tests.cast import NANJING, NANJING_ITEM, NOW, forget, settle
 
 TARGETS = ("hall:NJ", f"organ:{NANJING}", "platform:320100000000:app", f"item:{NANJING_ITEM}")
 
@@ -139,8 +142,21 @@ def test_supervisors_see_comments_of_their_area_masked(cast):
     assert not queries.comments_for(cast.city, level=5).exists()
 
 
-def test_a_comment_from_the_test_region_never_counts(cast):
-    target = queries.target("hall:NJ")
+def test_a_comment_from_the_test_region_never_counts(cast, tmp_path):
+    Region.objects.create(code="990000000000", name="测试区", level=1, parent="", path="99")
+    Hall.objects.create(code="P", name="测试大厅", area="990000000000")
+    pack = (ROOT / "policies" / "jiangsu.toml").read_text(encoding="utf-8")
+    (tmp_path / "probe.toml").write_text(pack.replace('\nregion = "32"', '\nregion = "99"', 1), encoding="utf-8")
+    load_pack(tmp_path / "probe.toml", "test", NOW)
+    forget()
+    target = queries.target("hall:P")
     assert target
-    commands.comment(target._replace(area_path="990000"), Draft(level="5"), browser="b", pf=1, now=NOW)
+    commands.comment(target, Draft(level="5"), browser="b", pf=1, now=NOW)
     assert Evaluation.objects.get().is_probe
+    assert queries.search(Kind.HALL, "测试") == ([], False)
+
+
+def test_an_item_is_found_by_its_own_words_and_its_organs(cast):
+    found, is_more = queries.search(Kind.ITEM, "食品 南京市")
+    assert [(each.task_code, is_more) for each in found] == [(NANJING_ITEM, False)]
+    assert not queries.search(Kind.ITEM, "食品 没有的词")[0]

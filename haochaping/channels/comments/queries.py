@@ -17,7 +17,7 @@ from haochaping.kit.masks import mask_text
 from haochaping.rectification.queries import orders_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import date
 
     from django.db.models import QuerySet
@@ -48,15 +48,20 @@ def search(kind: Kind, text: str) -> tuple[list[Target], bool]:
     """The things of that kind whose name or place holds every word, at most thirty, and whether there are more."""
     words = text.split()
     found: list[Target] = []
-    for each in _all(kind):
-        if not is_probe_area(each.area_path) and all(word in each.name or word in each.where for word in words):
+    for each in _all(kind, words):
+        if not is_probe_area(each.area_path) and _has(words, each.name, each.where):
             if len(found) == FOUND_MOST:
                 return found, True
             found.append(each)
     return found, False
 
 
-def _all(kind: Kind) -> Iterator[Target]:
+def _has(words: Sequence[str], name: str, where: str) -> bool:
+    return all(word in name or word in where for word in words)
+
+
+def _all(kind: Kind, words: Sequence[str]) -> Iterator[Target]:
+    """Everything of that kind; of the items, which are hundreds of thousands, only those with these words."""
     known = snapshot()
     match kind:
         case Kind.HALL:
@@ -66,9 +71,10 @@ def _all(kind: Kind) -> Iterator[Target]:
             organs = sorted(known.organs.values(), key=lambda organ: (organ.area, organ.code))
             yield from (_organ(known, organ) for organ in organs if organ.is_active)
         case Kind.ITEM:
-            seen = set()
+            seen, names = set(), {code: organ.name for code, organ in known.organs.items()}
             for item in known.items.values():
-                if item.valid_to is None and item.id not in seen:
+                is_it = item.valid_to is None and _has(words, item.name, names.get(item.organ, ""))
+                if is_it and item.id not in seen:
                     seen.add(item.id)
                     yield _item(known, item)
         case Kind.PLATFORM:
