@@ -43,6 +43,7 @@ def questionnaires(request: HttpRequest) -> HttpResponse:
     """The questionnaires of one's areas, the newest first."""
     actor, today = actor_of(request), clock.today()
     page = Paginator(queries.questionnaires_for(actor), PER_PAGE).get_page(request.GET.get("page"))
+    answers = queries.answers([found.code for found in page])
     lines = []
     for found in page:
         stands = rules.standing(found.state, found.starts, found.ends, today)
@@ -53,7 +54,7 @@ def questionnaires(request: HttpRequest) -> HttpResponse:
                 "stands": stands,
                 "word": STANDING_NAMES[stands],
                 "where": area_name(found.area_path),
-                "answers": queries.answers(found.code) if is_out else None,
+                "answers": answers.get(found.code, 0) if is_out else None,
             }
         )
     context = {"page": page, "lines": lines, "may_draft": actor.has(*DRAFTS)}
@@ -171,7 +172,7 @@ def _show(request: HttpRequest, found: Questionnaire, refused: Refused | None = 
         "questions": [(question, ASK_NAMES[rules.Ask(question.ask)]) for question in queries.questions_of(found)],
         "url": url if is_out else "",
         "qr": qr_svg(url) if stands in {Standing.OPEN, Standing.COMING} else "",
-        "answers": queries.answers(found.code) if is_out else 0,
+        "answers": queries.answers([found.code]).get(found.code, 0) if is_out else 0,
         "results": queries.results_of(found) if stands in {Standing.OPEN, Standing.OVER} else [],
         "fewest": rules.FEWEST,
         "may_draft": here.has(*DRAFTS),
