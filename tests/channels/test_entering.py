@@ -212,13 +212,20 @@ class TestCheck:
 
     def test_nobody_checks_their_own_entry_and_no_operator_checks(self, cast: Cast) -> None:
         rating = entered(cast.supervisor)
-        for actor in (cast.supervisor, cast.operator):
+        for actor, status in ((cast.supervisor, 403), (cast.operator, 404)):
             with pytest.raises(Refused) as no:
                 check_entry(rating.id, verdict=Verdict.MATCHES, note="", actor=actor, now=NOW)
-            assert no.value.status == 403
+            assert no.value.status == status
         with pytest.raises(Refused) as no:
             check_entry(rating.id, verdict=Verdict.MATCHES, note="", actor=cast.foreign_city, now=NOW)
         assert no.value.status == 404
+
+    def test_who_checks_elsewhere_sees_no_entry_of_the_organ_they_work_in(self, cast: Cast) -> None:
+        rating = entered(cast.operator)
+        both = ((Role.CITY, Scope("3205")), (Role.HANDLER, Scope("", f"/{PROVINCE_OFFICE}/{NANJING}/")))
+        actor = Actor("person", "78", "两职", frozenset(r for r, _ in both), tuple(s for _, s in both), both)
+        assert not queries.entries_for(actor).exists()
+        assert [entry.event_id for entry in queries.entries_for(cast.city)] == [rating.id]
 
     def test_a_difference_is_put_in_words(self, cast: Cast) -> None:
         rating = entered(cast.operator)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from django.db.models import Exists, OuterRef, Q
 
 from haochaping.accounts.queries import visible
-from haochaping.channels.desk.rules import may_enter
+from haochaping.channels.desk.rules import CHECKS, may_enter
 from haochaping.channels.models import Entry, Letter, PaperSheet
 from haochaping.channels.rules import phone_of
 from haochaping.directory.queries import snapshot
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     from haochaping.accounts.rules import Actor
-    from haochaping.directory.queries import ItemInfo
+    from haochaping.directory.queries import Directory, ItemInfo
 
 LOOKS_BACK = timedelta(days=60)  # services of a caller that are listed
 SCANS = ("paper", "letter")
@@ -110,26 +111,44 @@ def places(actor: Actor, text: str) -> list[Place]:
     words = text.upper().split()
     if not words:
         return []
-    return [p for p in _all_places(actor) if all(w in f"{p.name} {p.detail} {p.key}".upper() for w in words)][:MOST]
+    known = snapshot()
+    every = (f"w:{code}" for code in known.windows), (f"o:{code}" for code in known.organs)
+    named = (key for key in chain(*every) if all(word in _said(known, key) for word in words))
+    return list(islice((found for key in named if (found := place(actor, key)) is not None), MOST))
+
+
+def _said(known: Directory, key: str) -> str:
+    name, detail = _words(known, key)
+    return f"{name} {detail} {key}".upper()
+
+
+def _words(known: Directory, key: str) -> tuple[str, str]:
+    """What a window or an organ is called, and where it is."""
+    kind, _, code = key.partition(":")
+    if kind == "o":
+        organ = known.organs[code]
+        return organ.name, "".join(known.region_names(organ.area))
+    window = known.windows[code]
+    around = known.halls.get(window.hall), known.organs.get(window.organ)
+    return window.name, " · ".join([*(part.name for part in around if part), code])
 
 
 def place(actor: Actor, key: str) -> Place | None:
     """The place of that key, if the actor may enter ratings there."""
-    return next((each for each in _all_places(actor) if each.key == key), None)
-
-
-def _all_places(actor: Actor) -> Iterable[Place]:
     known = snapshot()
-    for window in known.windows.values():
+    kind, _, code = key.partition(":")
+    window, organ = (known.windows.get(code), None) if kind == "w" else (None, known.organs.get(code))
+    if window is not None:
         hall, organ = known.halls.get(window.hall), known.organs.get(window.organ)
-        area = known.area_path(hall.area) if hall else ""
-        if window.is_active and may_enter(actor, area=area, organ=organ.path if organ else "", window=window.code):
-            detail = " · ".join(part.name for part in (hall, organ) if part)
-            yield Place(f"w:{window.code}", window.name, f"{detail} · {window.code}", area, window.organ)
-    for code, organ in known.organs.items():
-        area = known.area_path(organ.area)
-        if organ.is_active and may_enter(actor, area=area, organ=organ.path, window=""):
-            yield Place(f"o:{code}", organ.name, "".join(known.region_names(organ.area)), area, code)
+        area, is_active, organ_code = known.area_path(hall.area) if hall else "", window.is_active, window.organ
+    elif organ is not None and kind == "o":
+        area, is_active, organ_code = known.area_path(organ.area), organ.is_active, code
+    else:
+        return None
+    path, window_code = organ.path if organ else "", window.code if window else ""
+    if not is_active or not may_enter(actor, area=area, organ=path, window=window_code):
+        return None
+    return Place(key, *_words(known, key), area, organ_code)
 
 
 def items(text: str, organ_code: str = "") -> list[tuple[ItemInfo, str]]:
@@ -148,8 +167,13 @@ def items(text: str, organ_code: str = "") -> list[tuple[ItemInfo, str]]:
 
 
 def entries_for(actor: Actor) -> QuerySet[Entry]:
-    """The entries whose service lies in the actor's scopes; none of a probe, which nobody need check."""
-    reachable = visible(ServiceEvent.objects.filter(id=OuterRef("event_id"), is_probe=False), actor)
+    """The entries whose service lies where the actor checks; none of a probe, which nobody need check.
+
+    Levels and words stand in them: what is theirs by another role, of the rated organ perhaps, is not shown here.
+    """
+    checks = tuple(scope for role, scope in actor.grants if role in CHECKS) if actor.grants else actor.scopes
+    events = ServiceEvent.objects.filter(id=OuterRef("event_id"), is_probe=False)
+    reachable = visible(events, replace(actor, scopes=checks))
     return Entry.objects.filter(Exists(reachable))
 
 
