@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Count, Model, Q, QuerySet
 
 from haochaping.accounts.models import App, AppKey, Person
 from haochaping.accounts.rules import Actor, Role, Scope, origin_of
@@ -147,6 +147,12 @@ def app(app_id: str) -> App | None:
 def app_keys(app_id: str) -> list[AppKey]:
     """The app's keys, newest first, ended ones with the moment of their end; what is in them is not opened."""
     return list(AppKey.objects.filter(app_id=app_id).defer("secret").order_by("-created_at", "-id"))
+
+
+def live_keys() -> dict[str, int]:
+    """How many keys each app has that still hold."""
+    rows = AppKey.objects.filter(revoked_at=None).order_by().values_list("app_id").annotate(n=Count("id"))
+    return dict(rows)
 
 
 def app_names(app_ids: set[str]) -> dict[str, str]:

@@ -67,6 +67,15 @@ def kept(event_id: UUID) -> Iterable[Attachment]:
     return Attachment.objects.filter(event_id=event_id).defer("blob").order_by("at", "id")
 
 
+def kept_of(event_ids: Iterable[UUID], *kinds: str) -> dict[UUID, list[Attachment]]:
+    """What of these kinds is attached to each of many, in one query."""
+    rows = Attachment.objects.filter(event_id__in=list(event_ids), kind__in=kinds).defer("blob")
+    found: dict[UUID, list[Attachment]] = {}
+    for row in rows.order_by("at", "id"):
+        found.setdefault(row.event_id, []).append(row)
+    return found
+
+
 def one(id_: UUID, *kinds: str) -> Attachment | None:
     """That attachment if it is of one of these kinds. Who may see it the caller asks."""
     return Attachment.objects.filter(id=id_, kind__in=kinds).first()

@@ -50,7 +50,7 @@ def lines(rows: Iterable[Inspection]) -> list[Inspected]:
     ids = [row.event_id for row in found]
     events, ratings = ServiceEvent.objects.in_bulk(ids), Evaluation.objects.in_bulk(ids)
     words, entries, orders = Words.objects.in_bulk(ids), Entry.objects.in_bulk(ids), Order.objects.in_bulk(ids)
-    known = snapshot()
+    known, photos = snapshot(), attachments.kept_of(ids, "inspection")
     lined = []
     for row in found:
         event, window = events[row.event_id], known.windows.get(row.window_code)
@@ -66,7 +66,7 @@ def lines(rows: Iterable[Inspection]) -> list[Inspected]:
                 mask_text(text.text) if text else "",
                 entry.proof if entry else "",
                 order.order_no if order else "",
-                tuple(attachments.kept(row.event_id)),
+                tuple(photos.get(row.event_id, ())),
             )
         )
     return lined
