@@ -101,10 +101,10 @@ def excerpt(text: str) -> str:
 
 @dataclass(frozen=True)
 class Row:
-    """A channel of the table: one cell a level, best first, then the bad ones without a reason."""
+    """A channel of the table: one cell a level with its head, best first, then the bad ones without a reason."""
 
     name: str
-    cells: tuple[Line | None, ...]
+    cells: tuple[tuple[str, Line | None], ...]
 
 
 HEADS = tuple(Asked(level).name for level in LEVELS) + tuple(
@@ -120,4 +120,6 @@ def table(lines: Iterable[Sequence[Any]]) -> list[Row]:
     for each in lines:
         line = Line(*each)
         rows.setdefault(line.channel, [None] * len(places))[places[line.level, line.is_bare]] = line
-    return [Row(next(c for c in cells if c).kind.name, tuple(cells)) for cells in rows.values()]
+    return [
+        Row(next(c for c in cells if c).kind.name, tuple(zip(HEADS, cells, strict=True))) for cells in rows.values()
+    ]
