@@ -117,7 +117,9 @@ class Input:
     label: str
     value: str
     hint: str = ""
-    drops: Sequence[str] = ()  # parts that may be left out
+    drops: Sequence[
+        tuple[str, str]
+    ] = ()  # parts that may be left out: which one of `value`, counted from 1, and its name
     choices: Sequence[tuple[str, str]] = ()
 
 
@@ -165,7 +167,8 @@ def case_of(row: Rejected | Parked, actor: Actor) -> Case:
         row.source,
         row.received_at,
         kept_row,
-        [Fault(LABELS.get(name, name), message) for name, _, message in faults],
+        # An indicator's code and name tell the level: which one it is, stays in the record.
+        [Fault(LABELS.get(name, name), why(code) if name == "evalDetail" else text) for name, code, text in faults],
         _shown(record, original),
         _inputs(row.kind, record, faults),
         event,
@@ -201,7 +204,11 @@ def _inputs(kind: str, record: dict[str, Any], faults: Sequence[tuple[str, str, 
         if name in {"evalDetail", "consent"}:
             parts = value if isinstance(value, list) else [c.strip() for c in str(value or "").split(",") if c.strip()]
             refused = {code for f, _, message in faults if f == name for code in _CODE.findall(message)}
-            bad = [str(part) for part in parts if str(part) in refused or (name == "consent" and name in wrong)]
+            bad = [
+                (str(n), f"第 {n} 项" if name == "evalDetail" else str(part))
+                for n, part in enumerate(parts, 1)
+                if str(part) in refused or (name == "consent" and name in wrong)
+            ]
             if bad:
                 found.append(Input(name, LABELS[name], ",".join(map(str, parts)), "没有列出的照原样保留。", bad))
             continue

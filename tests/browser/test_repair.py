@@ -114,7 +114,7 @@ def test_without_a_script_a_rating_is_mended_and_counts(live: Live, visit: Visit
     log_in(page, live, "city")
     page.goto(f"{live.url}/console/repair/{scene['refused']}")
     page.get_by_text("更正后入库").click()
-    page.get_by_label("去掉 501").check()
+    page.get_by_label("去掉第 1 项").check()
     page.get_by_role("button", name="更正并入库").click()
     expect(page.get_by_role("status")).to_contain_text("已入库")
 

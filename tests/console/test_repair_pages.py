@@ -107,17 +107,20 @@ def test_whoever_repairs_sees_no_person_no_level_and_no_words(as_: Callable[[str
         "不显示：修复时不看好坏",
         "有文字，不显示",
         "NJ-2",
-        "去掉 501",
+        "去掉第 1 项",
         "食品经营许可",
     ):
         assert words in said
-    assert "非常满意”" not in said
+    assert not [telling for telling in ("非常满意”", "501", "510") if telling in said], "an indicator tells the level"
+    again = as_("supervisor").post(url(retired(), "retry"), follow=True).content.decode()
+    assert "还不能入库" in again
+    assert "501" not in text(again)
     assert {"satisfaction", "assessTime", "writingEvaluation"}.isdisjoint(form(page, "fix")["values"])
 
 
 def test_dropping_the_retired_indicator_takes_the_rating_in(as_: Callable[[str], Client], batch: str) -> None:
     row = retired()
-    answer = as_("city").post(url(row, "fix"), {"drop_evalDetail": "501"}, follow=True)
+    answer = as_("city").post(url(row, "fix"), {"drop_evalDetail": "1"}, follow=True)
     assert "已入库" in text(answer.content.decode())
     assert Evaluation.objects.get(id=row.event_id).indicators == ["510"]
     assert Evaluation.objects.get(id=row.event_id).batch == batch

@@ -245,7 +245,8 @@ def _fix(request: HttpRequest, row: Rejected | Parked) -> Done:
         if given.drops:
             gone = set(request.POST.getlist(f"drop_{given.name}"))
             if gone:
-                changes[given.name] = ",".join(part for part in given.value.split(",") if part not in gone)
+                parts = enumerate(given.value.split(","), 1)
+                changes[given.name] = ",".join(part for n, part in parts if str(n) not in gone)
         elif given.name in request.POST and request.POST[given.name].strip() != given.value:
             changes[given.name] = request.POST[given.name]
     return _told(repair.fix(_kept(request, row), changes, actor=actor_of(request), now=clock.now()))
@@ -284,7 +285,8 @@ def _bring_back(request: HttpRequest, row: Rejected | Parked) -> Done:
 def _told(tried: repair.Tried) -> Done:
     if tried.no is None:
         return ("已更正，等所依据的数据到达后自动入库。" if tried.is_waiting else "已入库。"), True, tried.row.id
-    return f"还不能入库：{tried.no.message}", False, tried.row.id
+    told = next((faults.why(f.code) for f in tried.no.fields if f.field == "evalDetail"), tried.no.message)
+    return f"还不能入库：{told}", False, tried.row.id  # an indicator's name would tell the level
 
 
 VERBS = {"fix": _fix, "retry": _retry, "accept": _accept, "discard": _discard, "bring_back": _bring_back}
