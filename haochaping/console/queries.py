@@ -7,12 +7,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, Q
 
 from haochaping.accounts.rules import Role
 from haochaping.console import rules
 from haochaping.directory.queries import snapshot
 from haochaping.evaluation.kept import OLD, backlog
+from haochaping.evaluation.models import Evaluation
 from haochaping.kit import clock
 from haochaping.policy.queries import calendar
 from haochaping.rectification.models import Move
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     from haochaping.accounts.rules import Actor
+    from haochaping.messaging.models import Message
     from haochaping.rectification.models import Order
 
 S = State
@@ -207,3 +209,8 @@ def tabs(orders: QuerySet[Order], now: datetime) -> dict[str, int]:
         late=Count("id", filter=is_overdue(now)),
     )
     return counted | {"open": sum(counted[str(state)] for state in OPEN)}
+
+
+def still_wanted(messages: QuerySet[Message]) -> QuerySet[Message]:
+    """These messages without those about a service that was rated meanwhile."""
+    return messages.exclude(Exists(Evaluation.objects.filter(id=OuterRef("event_id"))))

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from django.contrib import messages as notices
 from django.core.paginator import Paginator
 from django.db import transaction
-from django.db.models import Exists, OuterRef
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
@@ -17,7 +16,6 @@ from haochaping.accounts.rules import Role
 from haochaping.console import queries as console
 from haochaping.console.access import needs
 from haochaping.console.rules import MAY_OPEN, PER_PAGE
-from haochaping.evaluation.models import Evaluation
 from haochaping.kit import clock
 from haochaping.kit.errors import Refused
 from haochaping.messaging import commands, queries
@@ -93,7 +91,7 @@ def messages(request: HttpRequest) -> HttpResponse:
 def retry(request: HttpRequest) -> HttpResponse:
     """Try again what failed for one reason, or for any, and is still wanted; the gateway is asked first, so nothing goes twice."""
     now, actor, code = clock.now(), actor_of(request), request.POST.get("reason", "")[:40].replace("\x00", "")
-    rows = _counted(actor).exclude(Exists(Evaluation.objects.filter(id=OuterRef("event_id"))))
+    rows = console.still_wanted(_counted(actor))
     n = commands.retry(rows.filter(error=code) if code else rows, now=now)
     if n:
         audit(actor, "retry_messages", code or "all", now=now, facts={"count": n})
