@@ -16,7 +16,7 @@ from haochaping.evaluation.batches import is_provincial
 from haochaping.evaluation.models import Evaluation, Parked, Rejected
 from haochaping.evaluation.records import ServiceRecord, Submission, content, service_content
 from haochaping.evaluation.rules import canonical
-from haochaping.kit import blobs, crypto, keys
+from haochaping.kit import blobs, crypto, ids, keys
 from haochaping.kit.masks import mask_text
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _row(refusal: Refusal, now: datetime) -> dict[str, Any]:
         "lane": refusal.lane,
         "source": refusal.source[:40],
         "batch": refusal.batch,
-        "event_id": refusal.event_id,
+        "event_id": refusal.event_id or (_named(refusal.record) if refusal.kind == "evaluation" else None),
         "reason": no.fields[0].code if no.fields else no.code,
         "fields": [(field_, code) for field_, code, _ in faults],
         "blob": "\\x" + blobs.seal(given, table=TABLE, row=id_).hex(),
@@ -140,6 +140,15 @@ def _row(refusal: Refusal, now: datetime) -> dict[str, Any]:
         "organ_path": organ,
         "window_code": window,
     }
+
+
+def _named(record: Any) -> UUID | None:
+    """The service that a rating names which could not be read: what its rater takes back later is taken back here too."""
+    if not isinstance(record, dict):
+        return None
+    project_no, number = (str(record.get(name) or "").strip() for name in ("projectNo", "serviceNumber"))
+    is_number = number.isascii() and number.isdigit() and len(number) < 3
+    return ids.event_id(project_no, int(number)) if project_no and is_number else None
 
 
 def _stable(record: Any) -> bytes:

@@ -138,6 +138,17 @@ class TestMending:
         erase_words(only().event_id, by="评价人", now=LATER)
         assert "writingEvaluation" not in kept.open_kept(only()).record
 
+    def test_what_could_not_even_be_read_is_forgotten_with_the_rest(self, cast: Cast) -> None:
+        record = wire_rating(satisfaction=9, writingEvaluation="先是这样写的", **PERSON)
+        with pytest.raises(Refused) as no:
+            read_evaluation(record, source=cast.app_id)
+        kept.keep([kept.Refusal(record, no.value, cast.app_id, "batch")], now=NOW)
+        rating = give(cast)
+        assert only().event_id == rating.id
+        erase_identity(rating.id, by="评价人", now=LATER)
+        erase_words(rating.id, by="评价人", now=LATER)
+        assert not {*PERSON, "writingEvaluation"} & kept.open_kept(only()).record.keys()
+
     @pytest.mark.parametrize(
         "name", ["satisfaction", "writingEvaluation", "assessTime", "pf", "name", "certKey", "mobile", "taskCode"]
     )
