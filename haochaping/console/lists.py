@@ -12,6 +12,7 @@ from haochaping.accounts.rules import area_prefix
 from haochaping.channels.sheets import write_csv
 from haochaping.console import queries
 from haochaping.directory.queries import snapshot
+from haochaping.directory.rules import is_probe_area
 from haochaping.evaluation.rules import LEVEL_NAMES, Level
 from haochaping.kit import clock
 from haochaping.kit.cells import text
@@ -98,7 +99,11 @@ def areas_of(actor: Actor) -> list[tuple[str, str]]:
         and any(region.level == levels.get(len(prefix), 0) and region.path.startswith(prefix) for prefix in prefixes)
     ]
     if "" in prefixes:
-        found = [(r.path, r.name) for r in snapshot().regions.values() if r.level == 2 and not r.merged_into]
+        found = [
+            (r.path, r.name)
+            for r in snapshot().regions.values()
+            if r.level == 2 and not r.merged_into and not is_probe_area(r.path)
+        ]
     return found
 
 

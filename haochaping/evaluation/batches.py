@@ -15,6 +15,7 @@ from django.db.models import Max, Sum
 from haochaping.accounts.commands import audit
 from haochaping.accounts.queries import visible
 from haochaping.accounts.rules import Actor, Role
+from haochaping.directory.probes import without_probes
 from haochaping.evaluation.models import Batch, BatchMark, BatchPart, Rejected, ServiceEvent
 from haochaping.kit import clock, ids
 from haochaping.kit.errors import FieldError, Refused
@@ -86,8 +87,8 @@ def _lines(part: BatchPart) -> list[Line]:
 
 
 def batches_for(actor: Actor) -> QuerySet[Batch]:
-    """The batches of this actor's places; those of no place (imports of files) for who works for a whole province."""
-    rows = visible(Batch.objects.all(), actor)
+    """The batches of this actor's places; those of no place (imports of files) for who works for a whole province. No probe's."""
+    rows = without_probes(visible(Batch.objects.all(), actor), actor)
     return rows | Batch.objects.filter(area_path="", organ_path="") if is_provincial(actor) else rows
 
 

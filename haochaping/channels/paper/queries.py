@@ -10,6 +10,7 @@ from django.db.models import Count, Exists, OuterRef, Q
 from haochaping.accounts.queries import visible
 from haochaping.channels.models import PaperBatch, PaperKeying, PaperRun, PaperSheet
 from haochaping.channels.paper.rules import Reading, State, serial_of
+from haochaping.directory.probes import without_probes
 from haochaping.kit import blobs
 from haochaping.kit.errors import Refused
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 def batches_for(actor: Actor) -> QuerySet[PaperBatch]:
     """The batches of halls in the actor's areas, newest first. A scope of one organ or window reaches none."""
     rows = visible(PaperBatch.objects.all(), actor, organ="area_path", window="area_path")
-    return rows.order_by("-at", "-id")
+    return without_probes(rows, actor).order_by("-at", "-id")
 
 
 def batch_for(actor: Actor, id_: int) -> PaperBatch:
@@ -43,7 +44,7 @@ def sheet_for(actor: Actor, number: str) -> PaperSheet:
 
 def runs_for(actor: Actor) -> QuerySet[PaperRun]:
     rows = visible(PaperRun.objects.all(), actor, organ="area_path", window="area_path")
-    return rows.order_by("-at", "-id")
+    return without_probes(rows, actor).order_by("-at", "-id")
 
 
 def run_for(actor: Actor, id_: int) -> PaperRun:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import pytest
 from django.test import Client
 
 from haochaping.accounts.models import AppKey, Audit, Person
-from haochaping.accounts.rules import SYSTEM
+from haochaping.accounts.rules import SYSTEM, Role, Scope
 from haochaping.analytics import commands as lake
 from haochaping.analytics.metrics import METRICS
 from haochaping.analytics.queries import figures
@@ -20,12 +21,15 @@ from haochaping.channels.desk.queries import to_check
 from haochaping.channels.exports import run as export
 from haochaping.channels.invitations import commands as invitations
 from haochaping.channels.models import CallOut, CitizenSession, Invitation, ProbeRun
+from haochaping.channels.paper.queries import batches_for as paper_batches
 from haochaping.channels.probe import commands, queries, region
 from haochaping.channels.probe.rules import KIND, KINDS, Line
 from haochaping.console import queries as console
+from haochaping.console.lists import areas_of
 from haochaping.directory.models import Device
 from haochaping.directory.queries import dangling
 from haochaping.directory.rules import is_probe_area
+from haochaping.evaluation.batches import batches_for
 from haochaping.evaluation.kept import backlog
 from haochaping.evaluation.models import Evaluation, ServiceEvent
 from haochaping.evaluation.records import read_evaluation
@@ -71,9 +75,15 @@ def seen(cast: Cast) -> dict[str, Any]:
         told[address] = (page.status_code, [line for line in page.content.decode().splitlines() if "csrf" not in line])
     draw_callouts(now=now)
     invitations.collect(now)
-    for name in ("supervisor", "city", "operator", "rectifier", "reviewer"):
-        actor = getattr(cast, name)
+    nationwide = replace(
+        cast.supervisor, scopes=(Scope(),), grants=((Role.SUPERVISOR, Scope()),), roles=frozenset({Role.SUPERVISOR})
+    )
+    people = {name: getattr(cast, name) for name in ("supervisor", "city", "operator", "rectifier", "reviewer")}
+    for name, actor in (people | {"nationwide": nationwide}).items():
         told[name] = [
+            batches_for(actor).count(),
+            paper_batches(actor).count(),
+            areas_of(actor),
             repr(console.desk(actor, now)),
             sorted(orders_for(actor).values_list("order_no", flat=True)),
             sorted(map(str, to_check(actor).values_list("pk", flat=True))),
