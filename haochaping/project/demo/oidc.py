@@ -38,7 +38,7 @@ def people() -> dict[str, dict[str, Any]]:
     from haochaping.kit import blobs
     from haochaping.rectification.models import Order
 
-    newest = Order.objects.order_by("-opened_at")
+    newest = Order.objects.filter(is_probe=False).order_by("-opened_at")
     wanted = [*newest.filter(state="callback").values_list("id", flat=True)[:2]]
     wanted += newest.filter(closed_at=None).values_list("id", flat=True)[:40]
     found: dict[str, dict[str, Any]] = {}
