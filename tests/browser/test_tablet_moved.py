@@ -108,3 +108,20 @@ def test_a_clock_put_right_between_the_tap_and_the_network_ages_nothing(live, vi
     page.context.set_offline(False)
     rating = eventually(page, lambda: rated(case), "it is stored, and not parked as years too early")
     assert clock.now() - rating.assess_time < timedelta(minutes=2)
+
+
+def test_a_second_tab_does_not_hand_in_what_is_being_said_in_the_first(live, visit):
+    page = visit(**DESK)
+    device = enrol(page, live)
+    case = finish_service(live)
+    expect(page.locator("#rate")).to_be_visible()
+    page.locator(".face[data-level='2']").click()
+    expect(page.locator("#reasons")).to_be_visible()
+    second = page.context.new_page()
+    second.goto(f"{live.url}/device/{device}")
+    second.wait_for_load_state()
+    second.wait_for_timeout(1500)
+    assert rated(case) is None
+    page.locator("#tags button").first.click()
+    page.get_by_role("button", name="提交", exact=True).click()
+    assert len(eventually(page, lambda: rated(case), "with its reason").indicators) == 1

@@ -187,23 +187,33 @@
     }).then(function () { d.documentElement.setAttribute("data-offline", "ready"); }).catch(function () { return null; });
   }
 
-  /* What a power cut interrupted is as good as said. */
-  w.hcpStore.all().then(function (taps) {
-    return Promise.all(taps.filter(function (each) { return each.held; }).map(function (each) { each.held = false; return w.hcpStore.put(each); }));
-  }).then(function () {
-    w.hcpLine.start(told, {
-      call: ring,
-      handled: function () { return Math.max(handled, call ? call.seq : 0); },
-      sign: function (online, n) { id("sign").textContent = online ? (n ? "正在上传 " + n + " 条" : "") : (n ? "离线，已暂存 " + n + " 条" : "离线，评价可照常进行"); },
-      edition: function () { isOld = true; if (current === "idle") { renew(); } },
-      stopped: function (message) {
-        w.clearInterval(timer);
-        isStopped = true;
-        if (tap && tap.held) { tap.held = false; w.hcpStore.put(tap).then(w.hcpLine.flush); }
-        id("stopped-title").textContent = "这台设备已停用";
-        id("stopped-why").textContent = message;
-        show("stopped");
-      }
-    });
+  w.hcpLine.start(told, {
+    call: ring,
+    handled: function () { return Math.max(handled, call ? call.seq : 0); },
+    sign: function (online, n) { id("sign").textContent = online ? (n ? "正在上传 " + n + " 条" : "") : (n ? "离线，已暂存 " + n + " 条" : "离线，评价可照常进行"); },
+    edition: function () { isOld = true; if (current === "idle") { renew(); } },
+    stopped: function (message) {
+      w.clearInterval(timer);
+      isStopped = true;
+      if (tap && tap.held) { tap.held = false; w.hcpStore.put(tap).then(w.hcpLine.flush); }
+      id("stopped-title").textContent = "这台设备已停用";
+      id("stopped-why").textContent = message;
+      show("stopped");
+    }
   });
+
+  /* What a power cut interrupted is as good as said. */
+  function release() {
+    return w.hcpStore.all().then(function (taps) {
+      var left = taps.filter(function (each) { return each.held && !(tap && tap.uuid === each.uuid); });
+      return Promise.all(left.map(function (each) { each.held = false; return w.hcpStore.put(each); }));
+    }).then(w.hcpLine.flush);
+  }
+
+  /* Not while another tab of this device is open: somebody may be saying there why they are not content. */
+  if (w.navigator.locks) {
+    w.navigator.locks.request("hcp-device", function () { release(); return new Promise(function () { return null; }); }).catch(release);
+  } else {
+    release();
+  }
 }(document, window));
