@@ -129,10 +129,10 @@ def take_in_hand(parked: Parked, *, actor: Actor, now: datetime) -> Rejected:
             is_acknowledged=True,
         )
         (id_,) = keep([refusal], now=now)
+        # Somebody discarded the very same content before: whoever takes it in hand now decides anew.
+        Rejected.objects.filter(id=id_).update(state=OPEN, settled_at=None, settled_by="", settled_because="")
         row.delete()
         audit(actor, "repair_take", str(id_), now=now, facts={"reason": row.reason})
-    # Somebody discarded the very same content before: whoever takes it in hand now decides anew.
-    Rejected.objects.filter(id=id_).update(state=OPEN, settled_at=None, settled_by="", settled_because="")
     return Rejected.objects.get(id=id_)
 
 
