@@ -12,9 +12,9 @@ from threading import Lock
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
-from haochaping.evaluation.models import Attachment
+from haochaping.evaluation.models import Attachment, Erasure
 from haochaping.kit import blobs, crypto
 from haochaping.kit.errors import FieldError, Refused
 from haochaping.kit.masks import mask_text
@@ -62,6 +62,13 @@ def open_(attachment: Attachment) -> bytes:
     return picture
 
 
+def open_for(event_id: UUID | None, attachment: Attachment) -> bytes:
+    """The original of a rating; Refused 404 once its rater took back identity or words: a picture cannot lose them singly."""
+    if event_id is not None and Erasure.objects.filter(event_id=event_id).exists():
+        raise Refused("taken_back", 404, "评价人已撤回身份或文字，原件不再显示。")
+    return open_(attachment)
+
+
 def kept(event_id: UUID) -> Iterable[Attachment]:
     """What is attached, oldest first, without its bytes."""
     return Attachment.objects.filter(event_id=event_id).defer("blob").order_by("at", "id")
@@ -103,6 +110,9 @@ def redraw(raw: bytes) -> bytes:
 
 
 def _jpeg(image: Image.Image) -> bytes:
+    ImageFile.LOAD_TRUNCATED_IMAGES = (
+        False  # WeasyPrint says otherwise, for the whole process, once it has been imported
+    )
     image.draft("RGB", (SIDE_MOST, SIDE_MOST))  # a JPEG is decoded smaller where it may be
     image.load()
     is_glass = image.mode in {"RGBA", "LA", "PA"} or "transparency" in image.info

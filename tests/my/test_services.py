@@ -10,13 +10,19 @@ import pytest
 from django.test import Client
 
 from haochaping.accounts.models import Audit
+from haochaping.channels.desk import queries as desk
+from haochaping.channels.letters import commands as letters
+from haochaping.channels.letters import rules as letter_rules
 from haochaping.channels.my.queries import lines, mine
 from haochaping.evaluation.models import Applicant, Erasure, Evaluation, Evaluator, FollowUp, Words
 from haochaping.evaluation.queries import open_identity
 from haochaping.evaluation.sealing import seal, verify
+from haochaping.kit import blobs, clock
+from haochaping.kit.errors import Refused
 from haochaping.rectification.commands import perform, reveal
 from haochaping.rectification.models import Move, Order
 from tests.cast import NOW, Cast, wire_service
+from tests.channels.test_paper import png
 from tests.my.stage import (
     CARD,
     MINE,
@@ -92,6 +98,22 @@ class TestTheList:
         shown = text(logged_in(MINE).get(at(event)))
         assert "已由他人评价" in shown
         assert "排队两小时" not in shown
+
+    def test_what_i_withdraw_is_gone_from_the_letter_that_i_wrote_too(self, cast: Cast) -> None:
+        typed = {"way": "box", "number": "YJX-1", "area": "320102000000", "level": "1", "words": "排队两小时"}
+        draft = letter_rules.read(typed | {"name": NAME, "mobile": MINE}, (), today=clock.day(NOW), day=clock.day(NOW))
+        letter = letters.register(draft, actor=cast.operator, now=NOW, scan=("信.png", png()))
+        assert letter.event_id
+        assert letter.scan
+        assert desk.scan(cast.city, letter.scan)
+        client = logged_in(MINE)
+        client.post(f"/my/services/{letter.event_id}/withdraw-words")
+        client.post(f"/my/services/{letter.event_id}/withdraw-identity")
+        letter.refresh_from_db()
+        kept = blobs.unseal(bytes(letter.blob), table="channels_letter", row=letter.id)
+        assert kept == {"words": "", "name": "", "mobile": ""}
+        with pytest.raises(Refused, match="已撤回"):
+            desk.scan(cast.city, letter.scan)
 
     def test_an_anonymous_rating_of_my_case_is_mine(self, cast: Cast) -> None:
         event = served()

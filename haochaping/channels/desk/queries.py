@@ -242,6 +242,7 @@ def scan(actor: Actor, id_: UUID) -> bytes:
     proves = Q(event_id__in=PaperSheet.objects.filter(scan=id_).values("event_id")) | Q(
         event_id__in=Letter.objects.filter(scan=id_).values("event_id")
     )
-    if kept is None or not entries_for(actor).filter(proves).exists():
+    entry = entries_for(actor).filter(proves).first() if kept is not None else None
+    if kept is None or entry is None:
         raise Refused("not_found", 404, "没有这张扫描件。")
-    return attachments.open_(kept)
+    return attachments.open_for(entry.event_id, kept)

@@ -207,4 +207,4 @@ def letter_scan(request: HttpRequest, letter_id: UUID) -> HttpResponse:
     kept = attachments.one(found.scan, "letter") if found.scan else None
     if kept is None:
         raise Refused("not_found", 404, "这封信没有扫描件。")
-    return picture(attachments.open_(kept), kept.name)
+    return picture(attachments.open_for(found.event_id, kept), kept.name)

@@ -215,7 +215,7 @@ def scan(request: HttpRequest, number: str, scan_id: UUID) -> HttpResponse:
     kept = attachments.one(scan_id, "paper") if sheet.scan == scan_id else None
     if kept is None:
         raise Refused("not_found", 404, "没有这张扫描件。")
-    return picture(attachments.open_(kept), kept.name)
+    return picture(attachments.open_for(sheet.event_id, kept), kept.name)
 
 
 def picture(raw: bytes, name: str) -> HttpResponse:
