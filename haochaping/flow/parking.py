@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from itertools import compress
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from haochaping.accounts.queries import sender
+from haochaping.directory.models import Device
 from haochaping.directory.queries import snapshot
 from haochaping.evaluation import batches
 from haochaping.evaluation.kept import Refusal, keep, place_of, wire_of
 from haochaping.evaluation.models import Parked, ServiceEvent
 from haochaping.evaluation.records import ServiceRecord, Submission
-from haochaping.flow.admit import ALREADY_RATED, NOT_YOURS, admit
+from haochaping.flow.admit import ALREADY_RATED, NOT_YOURS, Outcome, admit
 from haochaping.kit import blobs
+from haochaping.kit.errors import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from haochaping.kit.errors import Refused
+
+ELSEWHERE = Refused("service_elsewhere", 409, "这次服务不是在本设备所在大厅办理的。")
 
 
 def unpark(rows: Sequence[Parked], *, now: datetime) -> int:
@@ -30,8 +34,14 @@ def unpark(rows: Sequence[Parked], *, now: datetime) -> int:
     waiting = [msgspec.json.decode(opened(row)["submission"], type=Submission) for row in rows]
     senders = {row.source: sender(row.source) for row in rows}
     apps = [senders[row.source] for row in rows]
-    outcomes = admit(waiting, now=now, apps=apps)
     events = ServiceEvent.objects.in_bulk([row.id for row in rows])
+    devices = Device.objects.in_bulk([s.device_id for s in waiting if s.source == f"device:{s.device_id}"])
+    is_here = [may_rate(devices.get(s.device_id), events.get(row.id)) for row, s in zip(rows, waiting, strict=True)]
+    admitted = iter(admit(list(compress(waiting, is_here)), now=now, apps=list(compress(apps, is_here))))
+    outcomes = [
+        next(admitted) if here else Outcome("rejected", row.id, refused=ELSEWHERE)
+        for row, here in zip(rows, is_here, strict=True)
+    ]
     left, refusals = [], []
     for row, s, app, outcome in zip(rows, waiting, apps, outcomes, strict=True):
         if outcome.status == "parked":
@@ -58,6 +68,13 @@ def unpark(rows: Sequence[Parked], *, now: datetime) -> int:
         {o.id: s.batch for o, s in zip(outcomes, waiting, strict=True) if s.batch and o.status == "created"}, now=now
     )
     return len(left) - len(refusals)
+
+
+def may_rate(device: Device | None, event: ServiceEvent | None) -> bool:
+    """Whether a service may be rated at this tablet: it was given in its hall, and a probe rates probes only."""
+    if device is None or event is None:
+        return True
+    return event.is_probe == device.is_probe and event.hall_code in {"", device.hall}
 
 
 def read_again(row: Parked) -> Submission | ServiceRecord:

@@ -166,6 +166,13 @@ def test_a_service_of_another_hall_is_not_rated_here(lane):
     assert Rejected.objects.get().reason == "service_elsewhere"
 
 
+def test_nor_is_it_where_its_record_came_after_the_tap(lane):
+    assert enrolled("SZ-A01", now=NOW).outcomes(lane, [tap(5, NOW, CASE)], NOW) == ["parked"]
+    admit_services([wire_service(CASE)], source="test", now=NOW)
+    assert not Evaluation.objects.exists()
+    assert (Rejected.objects.get().reason, Parked.objects.exists()) == ("service_elsewhere", False)
+
+
 class TestTheSignature:
     def test_nobody_but_the_key_hands_in(self, served):
         tablet, other = enrolled(now=NOW), enrolled("NJ-A02", now=NOW)

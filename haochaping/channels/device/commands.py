@@ -19,6 +19,7 @@ from haochaping.evaluation.models import ServiceEvent
 from haochaping.evaluation.records import Submission
 from haochaping.evaluation.rules import Channel
 from haochaping.flow.admit import admit
+from haochaping.flow.parking import ELSEWHERE, may_rate
 from haochaping.flow.visits import Visit, open_visit
 from haochaping.kit import clock, ids
 from haochaping.kit.errors import FieldError, Refused
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 CODE_UNKNOWN = Refused("code_unknown", 404, "注册码不正确、已用过或已过期。请核对后重输，或向系统管理员索取新码。")
 NOT_YOURS = Refused("not_found", 404, "没有这台设备，或它不在您的管理范围内。")
-ELSEWHERE = Refused("service_elsewhere", 409, "这次服务不是在本设备所在大厅办理的。")
 VISIT_NAME = "窗口服务"
 
 
@@ -266,7 +266,7 @@ class _Batch:
         if project_no:
             event = events.get(ids.event_id(project_no, number))
             if event is not None:
-                if event.is_probe != self.device.is_probe or event.hall_code not in {"", self.device.hall}:
+                if not may_rate(self.device, event):
                     raise ELSEWHERE
                 if event.service_time - rules.CLOSE_TO_SERVICE <= at < event.service_time:
                     at = event.service_time
