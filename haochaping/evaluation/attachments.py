@@ -12,9 +12,10 @@ from threading import Lock
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from django.db import transaction
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
-from haochaping.evaluation.models import Attachment, Erasure
+from haochaping.evaluation.models import Attachment, AttachmentBytes, Erasure
 from haochaping.kit import blobs, crypto
 from haochaping.kit.errors import FieldError, Refused
 from haochaping.kit.masks import mask_text
@@ -27,12 +28,14 @@ if TYPE_CHECKING:
 FORMATS = ("JPEG", "PNG", "WEBP")
 ACCEPT = "image/jpeg,image/png,image/webp"  # for the page's file field
 BYTES_MOST = 5 * 1024 * 1024
-PIXELS_MOST = 40_000_000  # what a telephone takes; more is a bomb, and is refused before it is decoded
+PIXELS_MOST = {"JPEG": 50_000_000}  # what a telephone takes: a JPEG is decoded no larger than it is kept
+PIXELS_MOST_ELSE = 16_000_000  # A4 at 300 dpi has nine; more is refused before it is decoded
 SIDE_MOST = 4000
 QUALITY = 85
 MIME = "image/jpeg"
 _TABLE = "evaluation_attachment"
-_one_at_a_time = Lock()  # forty million pixels take some 300 MB while they are drawn, of a web process that all share
+_one_at_a_time = Lock()  # sixteen million pixels take some 150 MB while they are drawn, of a web process that all share
+TAKEN_BACK = Refused("taken_back", 404, "评价人已撤回身份或文字，原件不再显示。")
 _UNSAFE = re.compile(r"[^\w.()（）一-鿿-]+")
 
 
@@ -40,23 +43,29 @@ def keep(event_id: UUID, kind: str, name: str, raw: bytes, *, by: str, now: date
     """Keep a picture for good. Refused 422 `attachment_*` for what is no JPEG, PNG or WebP, too large, or damaged."""
     picture = redraw(raw)
     id_ = uuid4()
-    return Attachment.objects.create(
-        id=id_,
-        event_id=event_id,
-        kind=kind,
-        name=tidy(name),
-        mime=MIME,
-        size=len(picture),
-        sm3=crypto.sm3(picture),
-        blob=blobs.seal_bytes(picture, table=_TABLE, row=id_),
-        by=by,
-        at=now,
-    )
+    with transaction.atomic():
+        AttachmentBytes.objects.create(id=id_, blob=blobs.seal_bytes(picture, table=_TABLE, row=id_))
+        return Attachment.objects.create(
+            id=id_,
+            event_id=event_id,
+            kind=kind,
+            name=tidy(name),
+            mime=MIME,
+            size=len(picture),
+            sm3=crypto.sm3(picture),
+            by=by,
+            at=now,
+        )
 
 
 def open_(attachment: Attachment) -> bytes:
-    """The picture; `kit.crypto.Tampered` if the row was changed. Who may see it the caller has asked before."""
-    picture = blobs.unseal_bytes(bytes(attachment.blob), table=_TABLE, row=attachment.id)
+    """The picture; `kit.crypto.Tampered` if the row was changed, Refused 404 once it was erased. Who may see it the caller
+    has asked before.
+    """
+    kept = AttachmentBytes.objects.filter(id=attachment.id).first()
+    if kept is None:
+        raise TAKEN_BACK
+    picture = blobs.unseal_bytes(bytes(kept.blob), table=_TABLE, row=attachment.id)
     if crypto.sm3(picture) != bytes(attachment.sm3):
         raise crypto.Tampered("not the picture that was kept")
     return picture
@@ -65,18 +74,23 @@ def open_(attachment: Attachment) -> bytes:
 def open_for(event_id: UUID | None, attachment: Attachment) -> bytes:
     """The original of a rating; Refused 404 once its rater took back identity or words: a picture cannot lose them singly."""
     if event_id is not None and Erasure.objects.filter(event_id=event_id).exists():
-        raise Refused("taken_back", 404, "评价人已撤回身份或文字，原件不再显示。")
+        raise TAKEN_BACK
     return open_(attachment)
 
 
+def forget(ids: Iterable[UUID]) -> None:
+    """Erase the bytes of these pictures at the wish of whom they show; that they were there stays."""
+    AttachmentBytes.objects.filter(id__in=list(ids)).delete()
+
+
 def kept(event_id: UUID) -> Iterable[Attachment]:
-    """What is attached, oldest first, without its bytes."""
-    return Attachment.objects.filter(event_id=event_id).defer("blob").order_by("at", "id")
+    """What is attached, oldest first."""
+    return Attachment.objects.filter(event_id=event_id).order_by("at", "id")
 
 
 def kept_of(event_ids: Iterable[UUID], *kinds: str) -> dict[UUID, list[Attachment]]:
     """What of these kinds is attached to each of many, in one query."""
-    rows = Attachment.objects.filter(event_id__in=list(event_ids), kind__in=kinds).defer("blob")
+    rows = Attachment.objects.filter(event_id__in=list(event_ids), kind__in=kinds)
     found: dict[UUID, list[Attachment]] = {}
     for row in rows.order_by("at", "id"):
         found.setdefault(row.event_id, []).append(row)
@@ -98,7 +112,7 @@ def redraw(raw: bytes) -> bytes:
         raise _refused("attachment_not_an_image", "暂不接受 PDF，请在扫描仪上选择 JPG 或 PNG，或用手机拍照后上传。")
     try:
         with _one_at_a_time, Image.open(io.BytesIO(raw), formats=FORMATS) as image:
-            if image.width * image.height > PIXELS_MOST:
+            if image.width * image.height > PIXELS_MOST.get(image.format or "", PIXELS_MOST_ELSE):
                 raise _refused("attachment_too_large", "图片像素太大，请用较低的分辨率（300 dpi 足够）重新扫描。")
             return _jpeg(image)
     except UnidentifiedImageError:
@@ -118,7 +132,7 @@ def _jpeg(image: Image.Image) -> bytes:
     is_glass = image.mode in {"RGBA", "LA", "PA"} or "transparency" in image.info
     wanted = "RGBA" if is_glass else "RGB"
     small = image if image.mode in {wanted, "L"} else image.convert(wanted)
-    small.thumbnail((SIDE_MOST, SIDE_MOST))  # before it is copied: at forty million pixels each copy takes 160 MB
+    small.thumbnail((SIDE_MOST, SIDE_MOST))  # before it is copied: each copy of sixteen million pixels takes 64 MB
     flat = ImageOps.exif_transpose(small)
     if is_glass:
         layer = flat.convert("RGBA")

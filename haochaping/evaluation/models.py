@@ -328,7 +328,10 @@ class BatchMark(models.Model):
 
 
 class Attachment(models.Model):
-    """A scan or photograph that belongs to a service event, or to the form or letter from which one came; sealed bytes."""
+    """A scan or photograph that belongs to a service event, or to the form or letter from which one came.
+
+    What it was stays; its bytes are a row of their own, so that a rater who takes back what they said takes them back too.
+    """
 
     append_only = True
     id = models.UUIDField(primary_key=True)
@@ -338,6 +341,12 @@ class Attachment(models.Model):
     mime = models.CharField(max_length=40)
     size = models.IntegerField()
     sm3 = models.BinaryField()  # of the bytes as kept
-    blob = models.BinaryField()
     by = models.CharField(max_length=64)
     at = models.DateTimeField()
+
+
+class AttachmentBytes(models.Model):
+    """The picture itself, sealed; erasable."""
+
+    id = models.UUIDField(primary_key=True)
+    blob = models.BinaryField()

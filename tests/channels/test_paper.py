@@ -10,10 +10,11 @@ from PIL import Image
 
 from haochaping.accounts.models import Audit
 from haochaping.accounts.rules import Role, Scope
+from haochaping.channels.forgetting import forget_written
 from haochaping.channels.models import Entry, PaperKeying, PaperSheet
 from haochaping.channels.paper import commands, queries, rules
 from haochaping.channels.paper.rules import State
-from haochaping.evaluation.models import Evaluation, Evaluator, ServiceEvent, Words
+from haochaping.evaluation.models import AttachmentBytes, Evaluation, Evaluator, ServiceEvent, Words
 from haochaping.flow.services import admit_services
 from haochaping.kit.errors import Refused
 from haochaping.rectification.models import Order
@@ -289,3 +290,13 @@ def test_the_day_on_the_form_is_the_day_of_the_rating(cast, run, second):
 def test_december_keyed_in_january_is_last_years():
     reading = rules.read({"level": "5", "day": "1230"}, batch_day=date(2027, 1, 4))
     assert reading.day == date(2026, 12, 30)
+
+
+def test_what_the_rater_takes_back_is_gone_from_form_and_scan(cast, run, batch, second):
+    form = {"number": number(run), "level": "1", "words": "排队两小时", "name": "赵试样", "mobile": "13800000001"}
+    scan = commands.attach(batch, form["number"], "表.png", png(), actor=cast.operator, now=NOW)
+    for actor in (cast.operator, second):
+        sheet = commands.key(batch, form, actor=actor, now=NOW)
+    forget_written(sheet.event_id, "words")
+    assert [bytes(keyed.blob) for keyed in queries.keyings(sheet.number)] == [b"", b""]
+    assert not AttachmentBytes.objects.filter(id=scan.id).exists()

@@ -13,6 +13,7 @@ from django.db.utils import ProgrammingError
 from PIL import Image, PngImagePlugin
 
 from haochaping.evaluation import attachments
+from haochaping.evaluation.models import AttachmentBytes
 from haochaping.kit.crypto import Tampered
 from haochaping.kit.errors import Refused
 from tests.cast import NOW
@@ -106,11 +107,15 @@ def test_it_is_sealed_and_opens_as_it_was_kept(db):
     event = uuid4()
     kept = attachments.keep(event, "paper", "C:\\scan\\张三 13912345678.png", picture(), by="1", now=NOW)
     assert attachments.open_(kept) == attachments.redraw(picture())
-    assert b"JFIF" not in bytes(kept.blob)
+    assert b"JFIF" not in bytes(AttachmentBytes.objects.get(id=kept.id).blob)
     assert "13912345678" not in kept.name
     assert kept.name.endswith(".jpg")
     assert [a.id for a in attachments.kept(event)] == [kept.id]
-    kept.id = uuid4()
+    AttachmentBytes.objects.create(id=(other := uuid4()), blob=AttachmentBytes.objects.get(id=kept.id).blob)
+    attachments.forget([kept.id])
+    with pytest.raises(Refused, match="已撤回"):
+        attachments.open_(kept)
+    kept.id = other
     with pytest.raises(Tampered):
         attachments.open_(kept)
 

@@ -92,14 +92,6 @@ def note(letter_id: UUID, text: str, organ_code: str, *, actor: Actor, now: date
     return added
 
 
-def forget_writer(event_id: UUID, what: str) -> None:
-    """Of a letter that became this rating, its writer takes back words or identity: they are gone from the letter too."""
-    fields = {"words"} if what == "words" else {"name", "mobile"}
-    for letter in Letter.objects.filter(event_id=event_id):
-        kept = blobs.unseal(bytes(letter.blob), table=TABLE, row=letter.id) | dict.fromkeys(fields, "")
-        Letter.objects.filter(pk=letter.pk).update(blob=blobs.seal(kept, table=TABLE, row=letter.id))
-
-
 def _rate(draft: Draft, where: dict[str, str], actor: Actor, now: datetime) -> UUID:
     end = datetime.combine(draft.day + timedelta(days=1), time(), CHINA) - timedelta(seconds=1)
     at = min(end.astimezone(UTC), now.replace(microsecond=0))

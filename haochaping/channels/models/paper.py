@@ -49,9 +49,10 @@ class PaperSheet(models.Model):
 
 
 class PaperKeying(models.Model):
-    """What one person read off a form: the first two independently, later ones decide. It may name a person, so it is sealed."""
+    """What one person read off a form: the first two independently, later ones decide. It may name a person, so it is sealed,
+    and emptied when the rater takes back what they said.
+    """
 
-    append_only = True
     pk = models.CompositePrimaryKey("number", "n")
     number = models.CharField(max_length=10)
     n = models.SmallIntegerField()

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from haochaping.accounts.commands import audit
 from haochaping.accounts.rules import citizen
-from haochaping.channels.letters.commands import forget_writer
+from haochaping.channels.forgetting import forget_written
 from haochaping.channels.my import queries, rules
 from haochaping.evaluation import commands as evaluation
 from haochaping.evaluation.rules import Consent, Level
@@ -86,14 +86,14 @@ def withdraw_identity(me: Citizen, id_: UUID, *, now: datetime) -> None:
     by = rules.APPLICANT if queries.is_applicant(me, id_) else rules.EVALUATOR
     with transaction.atomic():
         evaluation.erase_identity(id_, by=by, now=now)
-        forget_writer(id_, "identity")
+        forget_written(id_, "identity")
         audit(citizen(id_), "withdraw_identity", str(id_), now=now)
 
 
 def withdraw_words(id_: UUID, *, now: datetime) -> None:
     with transaction.atomic():
         evaluation.erase_words(id_, by=rules.EVALUATOR, now=now)
-        forget_writer(id_, "words")
+        forget_written(id_, "words")
         audit(citizen(id_), "withdraw_words", str(id_), now=now)
 
 
