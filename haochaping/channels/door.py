@@ -51,6 +51,7 @@ CHUNK = 2_000  # ratings of a batch in one transaction
 TOO_MANY = Refused("too_many", 422, f"每批最多 {BATCH_MOST} 条评价，请分批提交。")
 DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
 
+CHECKING_MOST = 500  # signatures of apps that are looked up first
 RETRY_AFTER = ((b"retry-after", b"2"),)
 log = logging.getLogger(__name__)
 
@@ -74,6 +75,7 @@ class Door:
         }
         self.singles = Lane()
         self.paces = Paces()
+        self.checking = 0
         # So that a batch holds no single rating up: not its writing, nor the reading of its app's key anew.
         self.bulk = ThreadPoolExecutor(WRITERS, thread_name_prefix="bulk")
         self.keys = ThreadPoolExecutor(WRITERS, thread_name_prefix="keys")
@@ -124,7 +126,7 @@ class Door:
             if look_up is not None:
                 signed = _signed(scope, headers, body, now, look_up)
             else:
-                signed = await _aside(self.keys, _signed, scope, headers, body, now, app_info)
+                signed = await self._look_up_and_check(scope, headers, body, now)
             answer: Answer = await handle(signed, body, now)
         except Refused as no:
             return Answer(no.status, no.as_json(), RETRY_AFTER if no.status == 503 else ())
@@ -135,6 +137,17 @@ class Door:
             log.exception("door failed on %s", scope["path"])
             return Answer(500, Refused("internal", 500, "系统内部错误，已记录。").as_json())
         return answer
+
+    async def _look_up_and_check(self, scope: Scope, headers: dict[str, str], body: bytes, now: datetime) -> SignedBy:
+        """For an app that is not at hand. So many wait at most: a flood of made-up ids does not hold up everybody's keys."""
+        if self.checking >= CHECKING_MOST:
+            raise TRY_AGAIN
+        self.checking += 1
+        try:
+            signed: SignedBy = await _aside(self.keys, _signed, scope, headers, body, now, app_info)
+        finally:
+            self.checking -= 1
+        return signed
 
     async def services(self, signed: SignedBy, body: bytes, now: datetime) -> Answer:
         given = _decode(body)

@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 
 NOT_FOUND = Refused("not_found", 404, "没有这条异常数据，或它不属于您的范围。")
 SETTLED = Refused("already_settled", 409, "这条数据已经处理过，不能再改。")
+TELLS_BAD = "bad_rating_needs_reason"  # whose rating can only be a bad one: no city lays its own aside
+SUPERVISORS_OWN = Refused("supervisors_own", 403, "这条评价只缺原因，只能由省级督办决定是否收下，请转告督办。")
 MAY_REPAIR = (Role.SUPERVISOR, Role.CITY)
 RETRY_MOST = 200
 ONE_BY_ONE = {"device_revoked"}  # nothing is wrong with the record: whether it counts, somebody decides each time
@@ -215,6 +217,8 @@ def discard(id: UUID, *, reason: str, actor: Actor, now: datetime) -> Rejected: 
     reason = reason_of(reason)
     with transaction.atomic():
         row = _locked(actor, id)
+        if row.reason == TELLS_BAD and not _has(actor, row, Role.SUPERVISOR):
+            raise SUPERVISORS_OWN
         _settle(row, DISCARDED, actor.name, reason, now)
         audit(actor, "repair_discard", str(id), now=now, facts={"reason": reason})
     return row

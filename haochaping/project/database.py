@@ -8,17 +8,21 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 
-def django_database(url: str, *, pool: int) -> dict[str, Any]:
-    """Django's entry for a `postgresql://` URL; with `pool` > 0 connections are kept and shared by threads."""
+def django_database(url: str, *, pool: int, seconds: int = 0) -> dict[str, Any]:
+    """Django's entry for a `postgresql://` URL; with `pool` > 0 connections are kept and shared by threads.
+
+    With `seconds` > 0 no statement runs longer, and none waits longer than a third of it for a lock.
+    """
     parts = {k: str(v) for k, v in conninfo_to_dict(url).items()}
     options: dict[str, Any] = {
         name: value for name, value in parts.items() if name not in {"host", "port", "user", "password", "dbname"}
     }
     options.setdefault("connect_timeout", "5")
     options.setdefault("application_name", "haochaping")
+    if seconds and "options" not in options:
+        options["options"] = f"-c statement_timeout={seconds}s -c lock_timeout={max(1, seconds // 3)}s"
     if pool:
-        options["pool"] = {"min_size": 1, "max_size": pool, "timeout": 10, "check": None}
-        del options["pool"]["check"]
+        options["pool"] = {"min_size": 1, "max_size": pool, "timeout": 10}
     return {
         "ENGINE": "django.db.backends.postgresql",
         "HOST": parts.get("host", ""),

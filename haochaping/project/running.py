@@ -31,6 +31,7 @@ def web(given: argparse.Namespace) -> None:
     """The door and Django under granian, one port."""
     crypto.self_test()
     os.environ.setdefault("HCP_DB_POOL", "16")
+    os.environ.setdefault("HCP_DB_SECONDS", "30")
     from granian import Granian
     from granian.constants import Interfaces
 

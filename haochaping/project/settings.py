@@ -94,7 +94,9 @@ EMBEDDED = not DATABASE_URL
 if DATABASE_URL and not OWNER_URL:
     raise Misconfigured("HCP_DATABASE_URL is set, so HCP_DATABASE_OWNER_URL is needed too (the role that migrates)")
 DATABASES = {
-    "default": django_database(DATABASE_URL or _embedded.app_url, pool=config.integer("DB_POOL", 0)),
+    "default": django_database(
+        DATABASE_URL or _embedded.app_url, pool=config.integer("DB_POOL", 0), seconds=config.integer("DB_SECONDS", 0)
+    ),
     "owner": django_database(OWNER_URL or _embedded.owner_url, pool=0),
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

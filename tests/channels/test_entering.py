@@ -173,6 +173,13 @@ class TestCheck:
     def everything_is_drawn(self, settings) -> None:
         settings.ENTRY_CHECK_PERCENT = 100
 
+    def test_a_recording_that_proves_a_second_rating_is_always_looked_at(self, cast: Cast, settings) -> None:
+        settings.ENTRY_CHECK_PERCENT = 0
+        admit_services([wire_service("SECOND")], source="test", now=NOW)
+        first, second = entered(cast.operator), entered(cast.operator, told(projectNo="SECOND"))
+        drawn = dict(Entry.objects.values_list("event_id", "is_sampled"))
+        assert drawn == {first.id: False, second.id: True}
+
     def test_nobody_picks_what_is_checked(self, cast: Cast, settings) -> None:
         settings.ENTRY_CHECK_PERCENT = 0
         rating = entered(cast.operator)

@@ -14,7 +14,7 @@ from haochaping.channels.models import Entry, Letter
 from haochaping.evaluation.models import Attachment, Evaluation, ServiceEvent
 from haochaping.kit.errors import Refused
 from haochaping.rectification.models import Order
-from tests.cast import NANJING, NANJING_ITEM, NOW, settle
+from tests.cast import NANJING, NANJING_ITEM, NOW, SUZHOU, settle
 from tests.channels.test_paper import png
 
 TODAY = date(2026, 6, 10)
@@ -65,6 +65,15 @@ def test_it_belongs_where_it_was_put(cast, target):
     kept = letter(cast, level="2", target=target, area="")
     assert kept.area_path.startswith("3201")
     assert Evaluation.objects.get(id=kept.event_id).item_name
+
+
+def test_every_place_numbers_its_own_letters(cast):
+    here, there = (
+        letter(cast, level="2", target=f"organ:{NANJING}", area=""),
+        letter(cast, level="2", target=f"organ:{SUZHOU}", area=""),
+    )
+    assert here.number == there.number
+    assert Evaluation.objects.filter(id__in=[here.event_id, there.event_id]).count() == 2
 
 
 def test_one_letter_is_registered_once(cast):

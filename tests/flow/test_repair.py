@@ -299,6 +299,14 @@ class TestAccepting:
 
 
 class TestSettling:
+    def test_no_city_lays_aside_what_can_only_be_a_bad_rating_of_its_own(self, cast: Cast) -> None:
+        give(cast, satisfaction=1, evalDetail="", pf=3)
+        with pytest.raises(Refused) as no:
+            repair.discard(only().id, reason="联调时的测试数据", actor=cast.city, now=LATER)
+        assert (no.value.status, only().state) == (403, "open")
+        repair.discard(only().id, reason="联调时的测试数据", actor=cast.supervisor, now=LATER)
+        assert only().state == "discarded"
+
     def test_a_discarded_one_is_kept_counted_and_can_come_back(self, cast: Cast) -> None:
         give(cast, evalDetail="501")
         repair.discard(only().id, reason="联调时的测试数据", actor=cast.city, now=LATER)

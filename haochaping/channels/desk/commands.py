@@ -116,7 +116,9 @@ def _keep(
             "second_id": second.id if second else "",
             "second_name": second.name if second else "",
             "entered_at": now,
-            "is_sampled": is_drawn(event_id, settings.ENTRY_CHECK_PERCENT / 100),
+            # The same recording or letter behind several ratings is always looked at.
+            "is_sampled": is_drawn(event_id, settings.ENTRY_CHECK_PERCENT / 100)
+            or Entry.objects.filter(way=way, proof=proof).exists(),
         },
     )
     if is_new:

@@ -34,7 +34,7 @@ TABLE = Letter._meta.db_table
 def register(draft: Draft, *, actor: Actor, now: datetime, scan: tuple[str, bytes] | None = None) -> Letter:
     """Keep a letter. Only if it states a level, it becomes a rating as well; its number and writer are its proof.
 
-    Refused 409 `letter_known` for a number that is registered, 422 by field, 403 out of one's area or for the rated.
+    Refused 409 `letter_known` for a number that its place has registered, 422 by field, 403 out of one's area or for the rated.
     """
     where = _where(draft)
     area_path = snapshot().area_path(where["area"])
@@ -43,9 +43,9 @@ def register(draft: Draft, *, actor: Actor, now: datetime, scan: tuple[str, byte
     with transaction.atomic():
         # Pressed twice at the same moment, the second finds the first.
         connection.cursor().execute(
-            "SELECT pg_advisory_xact_lock(hashtext(%s))", [f"letter {draft.way} {draft.number}"]
+            "SELECT pg_advisory_xact_lock(hashtext(%s))", [f"letter {draft.way} {area_path} {draft.number}"]
         )
-        if Letter.objects.filter(way=draft.way, number=draft.number).exists():
+        if Letter.objects.filter(way=draft.way, area_path=area_path, number=draft.number).exists():
             raise Refused("letter_known", 409, f"编号 {draft.number} 已登记过，一封信只登记一次。")
         letter = Letter(
             id=uuid4(),
@@ -105,7 +105,7 @@ def _rate(draft: Draft, where: dict[str, str], actor: Actor, now: datetime) -> U
         task_code=where["task_code"],
         name=where["name"],
         mode=Mode.COMMENT,
-        key=draft.number,
+        key=f"{where['area']} {draft.number}",  # every place numbers its own letters
     )
     submission = Submission(
         project_no="-",

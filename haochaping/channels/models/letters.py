@@ -27,7 +27,7 @@ class Letter(models.Model):
     at = models.DateTimeField("登记时间")
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["way", "number"], name="one_letter")]
+        constraints = [models.UniqueConstraint(fields=["way", "area_path", "number"], name="one_letter")]
 
 
 class LetterNote(models.Model):
