@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,6 +29,18 @@ def integer(name: str, default: int) -> int:
         return int(value)
     except ValueError:
         raise Misconfigured(f"HCP_{name}={value!r} is not a whole number") from None
+
+
+def hours(name: str, default: str) -> tuple[time, time]:
+    """Two times of day as `08:30-20:30`, the earlier one first."""
+    value = text(name, default)
+    try:
+        start, end = (time.fromisoformat(part) for part in value.split("-"))
+    except ValueError:
+        start = end = time()
+    if not start < end:
+        raise Misconfigured(f"HCP_{name}={value!r} is not two times of day like 08:30-20:30")
+    return start, end
 
 
 def data_dir() -> Path:

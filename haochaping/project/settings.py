@@ -150,6 +150,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024  # a page's form; the signed API has lim
 
 # What was entered for others: the form of a recording's number, and the percentage put up for a second person's check.
 RECORDING_NUMBER = config.text("RECORDING_NUMBER", r"[0-9A-Za-z][0-9A-Za-z_-]{5,39}")
+CALL_HOURS = config.hours("CALL_HOURS", "08:30-20:30")
 ENTRY_CHECK_PERCENT = config.integer("ENTRY_CHECK_PERCENT", 10)
 
 # The probe of the channels: the address at which it asks, and a recording's number that RECORDING_NUMBER allows.

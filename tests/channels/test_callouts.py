@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
+from datetime import time, timedelta
 
 import pytest
 from django.db import connections
@@ -90,9 +90,10 @@ class TestRules:
         assert drawn_below(1).int == 2**128 - 1
 
     def test_nobody_is_called_at_night(self) -> None:
-        assert is_calling_hour(NOW)
-        assert not is_calling_hour(NOW.replace(hour=13))  # 21:00 in China
-        assert not is_calling_hour(NOW.replace(hour=0))  # 8:00
+        hours = (time(8, 30), time(20, 30))
+        assert is_calling_hour(NOW, hours)
+        assert not is_calling_hour(NOW.replace(hour=13), hours)  # 21:00 in China
+        assert not is_calling_hour(NOW.replace(hour=0), hours)  # 8:00
 
 
 class TestDraw:
@@ -175,6 +176,15 @@ class TestCalling:
         assert take_next(actor=away, now=TOMORROW) is None
         assert queries.progress(called.foreign_city, TOMORROW)["drawn"] == 0
         assert queries.progress(called.city, TOMORROW)["drawn"] == 2
+
+    def test_nobody_is_rung_up_at_night(self, called: Cast) -> None:
+        night = TOMORROW.replace(hour=13)  # 21:00 in China
+        found = take_next(actor=called.operator, now=night)
+        assert found
+        with pytest.raises(Refused) as no:
+            dial(found.event_id, actor=called.operator, now=night)
+        assert no.value.code == "rest_hours"
+        assert not Audit.objects.filter(action="reveal_identity").exists()
 
     def test_dialling_shows_the_number_and_is_written_down(self, called: Cast) -> None:
         mine = take_next(actor=called.operator, now=TOMORROW)

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef, Q
 
@@ -21,6 +22,7 @@ from haochaping.channels.callouts.rules import (
     CallState,
     after_call,
     drawn_below,
+    is_calling_hour,
 )
 from haochaping.channels.desk.commands import record_entry
 from haochaping.channels.desk.rules import Way
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from haochaping.flow.admit import Outcome
     from haochaping.policy.pack import Callout
 
+REST_HOURS = Refused("rest_hours", 409, "现在是休息时间，不能拨打，请在白天再拨。")
 NOT_HELD = Refused("not_held", 409, "这个电话不在您手上：超过15分钟没有结果，或已由别人拨打。请回到名单取下一个。")
 RATED_ELSEWHERE = Refused("already_rated", 409, "办件人已从其他渠道评价，不必再问。请致谢后取下一个。")
 BATCH = 1_000
@@ -187,7 +190,12 @@ class Dialled:
 
 
 def dial(event_id: UUID, *, actor: Actor, now: datetime) -> Dialled:
-    """Show the number to whoever holds the call; written down, and shown to the applicant once they rate."""
+    """Show the number to whoever holds the call; written down, and shown to the applicant once they rate.
+
+    Refused 409 `rest_hours` while people rest (HCP_CALL_HOURS).
+    """
+    if not is_calling_hour(now, settings.CALL_HOURS):
+        raise REST_HOURS
     with transaction.atomic():
         _held(event_id, actor, now)
         who = applicant_of(event_id)

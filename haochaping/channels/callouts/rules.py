@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 HELD_FOR = timedelta(minutes=15)  # how long one person keeps a call to themselves without ending it
 AGAIN_AFTER = timedelta(hours=3)  # until who did not answer is called again
 LOOKS_BACK = 30  # days of services that are drawn from: nothing is open for rating longer
-CALLED_FROM, CALLED_TO = time(8, 30), time(20, 30)  # outside these hours nobody is called at home
 
 
 class CallState(StrEnum):
@@ -76,6 +75,6 @@ def drawn_below(share: float) -> UUID:
     return UUID(int=min(int(share * 2**128), 2**128 - 1))
 
 
-def is_calling_hour(now: datetime) -> bool:
-    """Whether people may be called at this hour in China."""
-    return CALLED_FROM <= now.astimezone(CHINA).time() < CALLED_TO
+def is_calling_hour(now: datetime, hours: tuple[time, time]) -> bool:
+    """Whether people may be called at home now: from the first of `hours` until before the second, in China."""
+    return hours[0] <= now.astimezone(CHINA).time() < hours[1]

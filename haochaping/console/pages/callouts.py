@@ -71,7 +71,7 @@ def callouts(request: HttpRequest) -> HttpResponse:
         "page": page,
         "lines": queries.lines(page, now),
         "may_call": actor.has(Role.OPERATOR),
-        "is_calling_hour": is_calling_hour(now),
+        "is_calling_hour": is_calling_hour(now, settings.CALL_HOURS),
         "me": actor.id,
     }
     return render(request, "console/callouts.html", context)
@@ -167,7 +167,7 @@ def _draw(
         "dialled": dialled,
         "tries": policy_at(event.area_path, event.service_day).callout.tries,
         "results": [(result, CALL_RESULT_NAMES[result]) for result in UNRATED],
-        "is_calling_hour": is_calling_hour(clock.now()),
+        "is_calling_hour": is_calling_hour(clock.now(), settings.CALL_HOURS),
         "pattern": settings.RECORDING_NUMBER,
         "refusal": refusal,
         **rating_form(typed, refusal, area=event.area_path, aspect=event.aspect),
