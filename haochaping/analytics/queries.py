@@ -259,7 +259,7 @@ def said(basis: Basis, start: date, end: date, filters: Mapping[str, Any], scope
         parts.append(f"{label} {'、'.join(map(str, values))}")
     if Scope() not in scopes:
         parts.append("限本人管辖范围")
-    parts.append("不含探针" if basis is Basis.SERVICE_DAY else "不含探针和已排除的评价")
+    parts.append("不含系统巡检" if basis is Basis.SERVICE_DAY else "不含系统巡检和已排除的评价")
     return "；".join(parts)
 
 

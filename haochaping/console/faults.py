@@ -48,7 +48,7 @@ WHY = {
     "indicator_retired": ("勾选的指标已经停用", "可以去掉这一项指标后重试，等级和文字保持原样。"),
     "indicator_of_other_level": ("勾选的指标不属于所评的等级", "可以去掉这一项指标后重试，等级和文字保持原样。"),
     "bad_rating_needs_reason": (
-        "差评没有写原因",
+        "没有写原因",
         "请来源单位补充原因后重新提交；补不到的，可由督办人员裁定按“未填原因”计入。",
     ),
     "already_rated": ("这次服务已有另一条评价", "一次服务只计一次，先到的有效。不用处理。"),
@@ -87,7 +87,13 @@ _MASKS = {
 }  # fmt: skip
 # What would let somebody pick: seen by nobody who repairs.
 BLIND = {"satisfaction": "不显示：修复时不看好坏", "writingEvaluation": "有文字，不显示"}
+_NAMES = re.compile("|".join(rf"\\b{name}\\b" for name in sorted(LABELS, key=len, reverse=True)), re.ASCII)
 _CODE = re.compile(r"指标 ([0-9A-Za-z]+)")
+
+
+def in_words(message: str) -> str:
+    """A message with the fields by their names on the screen: nobody who works here reads the wire's."""
+    return _NAMES.sub(lambda found: LABELS[found[0]], message)
 
 
 def why(code: str) -> str:
@@ -168,7 +174,10 @@ def case_of(row: Rejected | Parked, actor: Actor) -> Case:
         row.received_at,
         kept_row,
         # An indicator's code and name tell the level: which one it is, stays in the record.
-        [Fault(LABELS.get(name, name), why(code) if name == "evalDetail" else text) for name, code, text in faults],
+        [
+            Fault(LABELS.get(name, name), why(code) if name == "evalDetail" else in_words(text))
+            for name, code, text in faults
+        ],
         _shown(record, original),
         _inputs(row.kind, record, faults),
         event,

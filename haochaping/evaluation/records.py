@@ -143,7 +143,7 @@ class Reader:
 
     def finish(self) -> None:
         if self.errors:
-            raise Refused("fields_refused", 422, "提交的字段有误，请按 fields 逐项更正。", tuple(self.errors))
+            raise Refused("fields_refused", 422, "有的内容不对，请逐项更正。", tuple(self.errors))
 
 
 def read_service(record: Mapping[str, Any]) -> ServiceRecord:

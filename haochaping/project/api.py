@@ -76,5 +76,5 @@ def too_large(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:  
 @api.exception_handler(ValidationError)
 def malformed(request: HttpRequest, error: ValidationError) -> HttpResponse:
     fields = tuple(FieldError(str(e["loc"][-1]), str(e["type"]), str(e["msg"])) for e in error.errors)
-    no = Refused("fields_refused", 422, "请求字段有误，请按 fields 逐项更正。", fields)
+    no = Refused("fields_refused", 422, "请求有的内容不对，请按 fields 逐项更正。", fields)
     return api.create_response(request, no.as_json(), status=422)

@@ -128,7 +128,7 @@ def test_a_figure_says_what_it_is_made_of() -> None:
     figure = november(["good_rate"], area="32").total["good_rate"]
     assert figure.value == 5 / 8
     assert figure.text == "62.50%"
-    assert figure.filter == "评价日 2026-11-01 至 2026-11-30；地区 32；不含探针和已排除的评价"
+    assert figure.filter == "评价日 2026-11-01 至 2026-11-30；地区 32；不含系统巡检和已排除的评价"
     assert "5 ÷ 8" in figure.definition
     assert "÷ 主动评价" in figure.definition
 

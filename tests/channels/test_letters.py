@@ -67,6 +67,10 @@ def test_it_belongs_where_it_was_put(cast, target):
     assert Evaluation.objects.get(id=kept.event_id).item_name
 
 
+def test_a_letter_about_a_hall_says_which(cast):
+    assert letter(cast, target="hall:NJ", area="").hall_code == "NJ"
+
+
 def test_every_place_numbers_its_own_letters(cast):
     here, there = (
         letter(cast, level="2", target=f"organ:{NANJING}", area=""),

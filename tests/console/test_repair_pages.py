@@ -10,6 +10,7 @@ import pytest
 from haochaping.accounts.models import Audit
 from haochaping.accounts.queries import app_info
 from haochaping.channels.door import _admit_chunk
+from haochaping.console import faults
 from haochaping.evaluation import batches
 from haochaping.evaluation.models import BatchMark, Evaluation, Parked, Rejected, Ruling
 from haochaping.flow.services import admit_services
@@ -282,3 +283,8 @@ class TestBatches:
         assert "已处理 0 / 5 条" in text(client.get(f"{BATCHES}{batch}/").content.decode())
         client.post(f"{BATCHES}{batch}/continue")
         assert BatchMark.objects.get().finished_at is not None
+
+
+def test_nobody_who_works_here_reads_the_names_of_the_wire():
+    assert faults.in_words("assessTime 晚于当前时间，请核对设备时钟。") == "评价时间 晚于当前时间，请核对设备时钟。"
+    assert faults.in_words("satisfaction 应为 1 至 5 的整数。") == "评价等级 应为 1 至 5 的整数。"

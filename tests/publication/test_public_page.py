@@ -90,7 +90,7 @@ def test_every_figure_shows_its_parts_period_and_definition(client: Client, thre
     assert "2026年11月1日至11月20日" in page
     assert re.search(r"主动好评率</dt><dd><strong[^>]*>96.67%</strong><span[^>]*>145 ÷ 150</span>", page)
     assert (
-        "主动评价中基本满意及以上 ÷ 主动评价（不含监督查评）。评价日 2026-11-01 至 2026-11-20；不含探针和已排除的评价"
+        "主动评价中基本满意及以上 ÷ 主动评价（不含监督查评）。评价日 2026-11-01 至 2026-11-20；不含系统巡检和已排除的评价"
         in page
     )
     assert re.search(r"未评率</dt><dd><strong[^>]*>14.29%</strong><span[^>]*>25 ÷ 175</span>", page)

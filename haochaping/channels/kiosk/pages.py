@@ -103,7 +103,11 @@ def begin(request: HttpRequest, device: Device) -> HttpResponse:
 def services(request: HttpRequest, device: Device, session: TerminalSession, now: datetime) -> HttpResponse:
     """What the card's holder was served lately: item, organ, day, and whether it can be rated; nothing else."""
     found = queries.services(session, device, now)
-    context = {"services": found, "days": queries.days_back(device, now)}
+    context = {
+        "services": found,
+        "days": queries.days_back(device, now),
+        "was_rated": request.GET.get("rated") == "1",
+    }
     return render(request, "channels/kiosk/services.html", context)
 
 
@@ -125,7 +129,7 @@ def rate(request: HttpRequest, device: Device, session: TerminalSession, now: da
         if no.status == 422:
             return _form(request, served, draft, no)
         raise
-    return _go(f"{PATH}/thanks/{event_id}" if created else f"{PATH}/services")
+    return _go(f"{PATH}/thanks/{event_id}" if created else f"{PATH}/services?rated=1")
 
 
 @require_safe

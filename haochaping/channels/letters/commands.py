@@ -56,6 +56,7 @@ def register(draft: Draft, *, actor: Actor, now: datetime, scan: tuple[str, byte
             area_path=area_path,
             organ_code=where["organ_code"],
             organ_path=where["organ_path"],
+            hall_code=where["hall_code"],
             window_code=where["window_code"],
             task_code=where["task_code"],
             level=draft.level,

@@ -16,6 +16,7 @@ class Letter(models.Model):
     area_path = models.CharField(max_length=12, db_index=True)
     organ_code = models.CharField(max_length=18, blank=True, default="")
     organ_path = models.TextField(blank=True, default="")
+    hall_code = models.CharField(max_length=64, blank=True, default="")
     window_code = models.CharField(max_length=64, blank=True, default="")
     task_code = models.CharField(max_length=64, blank=True, default="")
     level = models.SmallIntegerField("满意度", null=True)

@@ -15,6 +15,7 @@ from haochaping.console import queries as console
 from haochaping.console.access import needs
 from haochaping.console.lists import areas_of
 from haochaping.console.rules import MAY_OPEN
+from haochaping.directory.rules import is_probe_area
 from haochaping.evaluation.rules import LEVEL_NAMES, Level
 from haochaping.kit import clock
 from haochaping.policy import drafts, queries, sets
@@ -120,7 +121,8 @@ def _regions(actor: Actor) -> list[str]:
     """The nation, every region with a pack or indicators of its own, where this person works, and one step below."""
     own = {scope.area for scope in actor.scopes} | {area for area, _ in areas_of(actor)}
     own = {area for area in own if len(area) in sets.LETTERS}
-    return sorted({"", *own, *(rule.region for rule in queries.rules()), *queries.regions_with_sets()})
+    known = {"", *own, *(rule.region for rule in queries.rules()), *queries.regions_with_sets()}
+    return sorted(region for region in known if not is_probe_area(region))
 
 
 def _filtered(request: HttpRequest, norms: list[Norm]) -> list[Norm]:

@@ -70,6 +70,8 @@ def _about(letter: Letter) -> str:
     item, organ = known.items.get(letter.task_code), known.organs.get(letter.organ_code)
     if item:
         return item.name
+    if hall := known.halls.get(letter.hall_code):
+        return hall.name
     return organ.name if organ else area_name(letter.area_path)
 
 

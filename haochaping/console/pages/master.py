@@ -16,6 +16,7 @@ from haochaping.console.access import needs
 from haochaping.console.rules import MAY_OPEN, PER_PAGE
 from haochaping.directory.models import Item, Window
 from haochaping.directory.queries import snapshot
+from haochaping.directory.rules import is_probe_area
 from haochaping.kit import clock
 from haochaping.policy.queries import calendar, rules
 
@@ -33,7 +34,11 @@ def policy(request: HttpRequest) -> HttpResponse:
     """The packs in force today, one of them in plain words; which years' working days are announced."""
     today = clock.today()
     in_force = [
-        rule for rule in rules() if rule.valid_from <= today and (rule.valid_to is None or today < rule.valid_to)
+        rule
+        for rule in rules()
+        if rule.valid_from <= today
+        and (rule.valid_to is None or today < rule.valid_to)
+        and not is_probe_area(rule.region)
     ]
     own = [scope.area for scope in actor_of(request).scopes]
     asked = request.GET.get("region")

@@ -285,8 +285,9 @@ def _bring_back(request: HttpRequest, row: Rejected | Parked) -> Done:
 def _told(tried: repair.Tried) -> Done:
     if tried.no is None:
         return ("已更正，等所依据的数据到达后自动入库。" if tried.is_waiting else "已入库。"), True, tried.row.id
-    told = next((faults.why(f.code) for f in tried.no.fields if f.field == "evalDetail"), tried.no.message)
-    return f"还不能入库：{told}", False, tried.row.id  # an indicator's name would tell the level
+    told = next((faults.why(f.code) for f in tried.no.fields if f.field == "evalDetail"), "")
+    told = told or "；".join(f.message for f in tried.no.fields) or tried.no.message
+    return f"还不能入库：{faults.in_words(told)}", False, tried.row.id  # an indicator's name would tell the level
 
 
 VERBS = {"fix": _fix, "retry": _retry, "accept": _accept, "discard": _discard, "bring_back": _bring_back}

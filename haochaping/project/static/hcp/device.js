@@ -160,9 +160,9 @@
   }
 
   function clock() {
-    var now = new Date();
-    id("clock").textContent = ("0" + now.getHours()).slice(-2) + ":" + ("0" + now.getMinutes()).slice(-2);
-    id("date").textContent = now.getFullYear() + "年" + (now.getMonth() + 1) + "月" + now.getDate() + "日 星期" + "日一二三四五六".charAt(now.getDay());
+    var now = new Date(Date.now() + 288e5); /* Beijing time, whatever zone the tablet was set to */
+    id("clock").textContent = ("0" + now.getUTCHours()).slice(-2) + ":" + ("0" + now.getUTCMinutes()).slice(-2);
+    id("date").textContent = now.getUTCFullYear() + "年" + (now.getUTCMonth() + 1) + "月" + now.getUTCDate() + "日 星期" + "日一二三四五六".charAt(now.getUTCDay());
   }
 
   all(".face").forEach(function (face) { face.addEventListener("click", function () { choose(Number(face.getAttribute("data-level"))); }); });
