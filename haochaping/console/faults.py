@@ -87,7 +87,7 @@ _MASKS = {
 }  # fmt: skip
 # What would let somebody pick: seen by nobody who repairs.
 BLIND = {"satisfaction": "不显示：修复时不看好坏", "writingEvaluation": "有文字，不显示"}
-_NAMES = re.compile("|".join(rf"\\b{name}\\b" for name in sorted(LABELS, key=len, reverse=True)), re.ASCII)
+_NAMES = re.compile("|".join(rf"\b{name}\b" for name in sorted(LABELS, key=len, reverse=True)), re.ASCII)
 _CODE = re.compile(r"指标 ([0-9A-Za-z]+)")
 
 
