@@ -182,6 +182,7 @@ def test_a_form_is_keyed_by_keyboard_alone(live: Live, visit: Callable[..., Page
         page = visit(1280)
         enter(page, live, username)
         page.goto(f"{live.url}/console/paper/{batch.pk}/key")
+        expect(page.locator("#k-number")).to_be_focused()
         page.keyboard.type(number)
         page.keyboard.press("Tab")
         page.keyboard.type("2")
