@@ -172,7 +172,20 @@ class Web:
 
 PYTHON = sys.executable
 DOOR = (PYTHON, "-m", "haochaping.project.cli", "web")
-GRANIAN = (PYTHON, "-m", "granian", "--no-ws", "--backlog", "4096", "--workers", "1", "--log-level", "warning")
+GRANIAN = (
+    PYTHON,
+    "-m",
+    "granian",
+    "--no-ws",
+    "--runtime-mode",
+    "st",
+    "--backlog",
+    "4096",
+    "--workers",
+    "1",
+    "--log-level",
+    "warning",
+)
 ECHO = (*GRANIAN, "--interface", "asgi", "ordinary:echo")
 ORDINARY = (*GRANIAN, "--interface", "wsgi", "--blocking-threads", "4", "ordinary:application")
 
@@ -301,7 +314,6 @@ def fill(province: Province, ratings: int) -> None:
             print(f"  {first + 500_000:,} …", flush=True)
         cursor.execute("VACUUM ANALYZE evaluation_evaluation")
         cursor.execute("VACUUM ANALYZE evaluation_receipt")
-        cursor.execute("CHECKPOINT")
 
 
 def main() -> None:

@@ -33,13 +33,14 @@ def web(given: argparse.Namespace) -> None:
     os.environ.setdefault("HCP_DB_POOL", "16")
     os.environ.setdefault("HCP_DB_SECONDS", "30")
     from granian import Granian
-    from granian.constants import Interfaces
+    from granian.constants import Interfaces, RuntimeModes
 
     Granian(
         "haochaping.project.asgi:application",
         address=given.host,
         port=given.port,
         interface=Interfaces.ASGI,
+        runtime_mode=RuntimeModes.st,  # one thread less that waits for the interpreter's lock
         workers=1,
         respawn_failed_workers=True,
         workers_kill_timeout=GRACE,
