@@ -129,6 +129,7 @@ class Door:
                 signed = await self._look_up_and_check(scope, headers, body, now)
             answer: Answer = await handle(signed, body, now)
         except Refused as no:
+            no.__traceback__ = no.__context__ = None  # the same no is raised for every request of a flood
             return Answer(no.status, no.as_json(), RETRY_AFTER if no.status == 503 else ())
         except DATABASE_AWAY:
             # Rather than acknowledge and lose: the client keeps it and comes again (contract §3).

@@ -15,7 +15,7 @@ from django.db import DatabaseError, connections
 
 from haochaping.channels.rules import Bucket
 from haochaping.flow.admit import admit
-from haochaping.kit.errors import Refused
+from haochaping.kit.errors import Refused, let_go
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -130,12 +130,15 @@ class Paces:
 
 
 def _write(group: list[Waiting]) -> list[Outcome]:
-    return admit(
-        [item.submission for item in group],
-        now=max(item.now for item in group),
-        nonces=[item.signed.nonce_key for item in group],
-        apps=[item.signed.app for item in group],
-    )
+    try:
+        return admit(
+            [item.submission for item in group],
+            now=max(item.now for item in group),
+            nonces=[item.signed.nonce_key for item in group],
+            apps=[item.signed.app for item in group],
+        )
+    finally:
+        let_go()
 
 
 def connected(work: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:

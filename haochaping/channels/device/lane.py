@@ -24,7 +24,7 @@ from haochaping.channels.device import access, commands, rules
 from haochaping.channels.device.stream import Hub
 from haochaping.channels.rules import Bucket
 from haochaping.kit import clock
-from haochaping.kit.errors import Refused
+from haochaping.kit.errors import Refused, let_go
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -133,6 +133,7 @@ class DeviceLane:
                 self.waiting -= 1
         except Refused as no:
             more = [(b"retry-after", b"5")] if no.status in {429, 503} else []
+            let_go()
             return no.status, no.as_json(), more
         except DATABASE_AWAY:
             return 503, TRY_AGAIN.as_json(), [(b"retry-after", b"5")]
