@@ -361,7 +361,7 @@ def measure_large(province: Province) -> None:
 
 def measure_open(province: Province) -> None:
     minutes, rate = float(os.environ.get("HCP_BENCH_MINUTES", "10")), 1_000
-    province.serve(int(rate * minutes * 60) + 10_000)
+    province.serve(int(rate * minutes * 60) + 15_000)
     with province.running(*DOOR) as web:
         closed_loop(web.port, prepared(province.requests(), 2_000), 32, 60)
         open_loop(web.port, province.requests(), rate, 10)  # warm

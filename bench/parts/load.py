@@ -130,7 +130,10 @@ def open_loop(port: int, requests: Iterator[bytes], rate: float, seconds: float)
                 number, under_way = number + 1, under_way + 1
             pause = max(0.0, begin + number / rate - time.perf_counter()) if number < last else 1.0
             for key, _ in waiting.select(pause if idle or under_way < CONNECTIONS_MOST else 1.0):
-                if _take(key.data, fired):
+                if key.data in idle:  # the server closed a line that nobody used
+                    idle.remove(key.data)
+                    waiting.unregister(key.fileobj)
+                elif _take(key.data, fired):
                     under_way -= 1
                     if fired.statuses[key.data.number]:
                         idle.append(key.data)
