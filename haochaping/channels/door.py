@@ -9,20 +9,19 @@ import asyncio
 import io
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from dataclasses import dataclass
 from http import HTTPStatus
 from threading import Barrier
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from django.db import InterfaceError, OperationalError, connections, transaction
-from psycopg_pool import PoolTimeout
+from django.db import connections, transaction
 
 from haochaping.accounts import signing
 from haochaping.accounts.commands import use_nonces
 from haochaping.accounts.queries import app_info, at_hand
-from haochaping.channels.lane import TRY_AGAIN, WRITERS, Lane, Paces, connected
+from haochaping.channels.asgi import DATABASE_AWAY, TRY_AGAIN, Scope, answer, aside, body_of, headers_of
+from haochaping.channels.lane import WRITERS, Lane, Paces
 from haochaping.evaluation import batches
 from haochaping.evaluation.kept import Refusal, keep, place_of
 from haochaping.evaluation.records import read_evaluation
@@ -40,17 +39,11 @@ if TYPE_CHECKING:
     from haochaping.evaluation.records import Submission
     from haochaping.flow.admit import Outcome
 
-Scope = dict[str, Any]
-Receive = "Callable[[], Awaitable[Mapping[str, Any]]]"
-Send = "Callable[[Mapping[str, Any]], Awaitable[None]]"
-
 ONE_MOST = 64 * 1024  # bytes of a body with one record
 MANY_MOST = 16 * 1024 * 1024  # bytes of a batch
 SERVICES_MOST, BATCH_MOST = 1_000, 10_000  # records
 CHUNK = 2_000  # ratings of a batch in one transaction
 TOO_MANY = Refused("too_many", 422, f"每批最多 {BATCH_MOST} 条评价，请分批提交。")
-DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
-
 CHECKING_MOST = 500  # signatures of apps that are looked up first
 RETRY_AFTER = ((b"retry-after", b"2"),)
 log = logging.getLogger(__name__)
@@ -89,12 +82,8 @@ class Door:
             await self.inner(scope, receive, send)
             return
         handle, most = route
-        answer = await self._answer(handle, most, scope, receive)
-        body = msgspec.json.encode(answer.body)
-        headers = [(b"content-type", b"application/json; charset=utf-8"), (b"content-length", str(len(body)).encode())]
-        headers += [(b"cache-control", b"no-store"), *answer.headers]
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        told = await self._answer(handle, most, scope, receive)
+        await answer(send, told.status, told.body, told.headers)
 
     async def _lifespan(self, receive: Any, send: Any) -> None:
         while True:
@@ -119,15 +108,15 @@ class Door:
         try:
             if handle == self.evaluation and self.singles.is_full:
                 raise TRY_AGAIN  # before any work: a flood must cost less than what it asks for
-            body = await _body(scope, receive, most)
+            body = await body_of(scope, receive, most)
             now = clock.now()
-            headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+            headers = headers_of(scope)
             look_up = at_hand(headers.get("x-app-id", "")) if len(body) <= ONE_MOST else None
             if look_up is not None:
                 signed = _signed(scope, headers, body, now, look_up)
             else:
                 signed = await self._look_up_and_check(scope, headers, body, now)
-            answer: Answer = await handle(signed, body, now)
+            told: Answer = await handle(signed, body, now)
         except Refused as no:
             no.__traceback__ = no.__context__ = None  # the same no is raised for every request of a flood
             return Answer(no.status, no.as_json(), RETRY_AFTER if no.status == 503 else ())
@@ -137,7 +126,7 @@ class Door:
         except Exception:
             log.exception("door failed on %s", scope["path"])
             return Answer(500, Refused("internal", 500, "系统内部错误，已记录。").as_json())
-        return answer
+        return told
 
     async def _look_up_and_check(self, scope: Scope, headers: dict[str, str], body: bytes, now: datetime) -> SignedBy:
         """For an app that is not at hand. So many wait at most: a flood of made-up ids does not hold up everybody's keys."""
@@ -145,7 +134,7 @@ class Door:
             raise TRY_AGAIN
         self.checking += 1
         try:
-            signed: SignedBy = await _aside(self.keys, _signed, scope, headers, body, now, app_info)
+            signed: SignedBy = await aside(self.keys, _signed, scope, headers, body, now, app_info)
         finally:
             self.checking -= 1
         return signed
@@ -158,7 +147,7 @@ class Door:
         if not all(isinstance(record, dict) for record in records):
             raise Refused("malformed", 422, "请求体应为一条办件服务或其数组。")
         app = signed.app
-        done = await _aside(
+        done = await aside(
             self.bulk,
             lambda: admit_services(
                 records, source=app.app_id, now=now, app=app, nonce=signed.nonce_key, is_probe=app.is_probe
@@ -188,22 +177,16 @@ class Door:
             raise outcome.refused
         if outcome.status == "parked":
             return Answer(202, {"status": "parked", "receipt": outcome.receipt})
-        answer: dict[str, Any] = {"id": str(outcome.id), "receipt": outcome.receipt}
+        told: dict[str, Any] = {"id": str(outcome.id), "receipt": outcome.receipt}
         if outcome.status == "duplicate":
-            return Answer(200, answer | {"duplicate": True})
-        return Answer(201, answer | _order(outcome))
+            return Answer(200, told | {"duplicate": True})
+        return Answer(201, told | _order(outcome))
 
     async def batch(self, signed: SignedBy, body: bytes, now: datetime) -> Answer:
-        lines = await _aside(self.bulk, _lines, body)
+        lines = await aside(self.bulk, _lines, body)
         self.paces.keep(signed.app, len(lines), now)
-        batch, results = await _aside(self.bulk, _admit_lines, lines, signed, now)
+        batch, results = await aside(self.bulk, _admit_lines, lines, signed, now)
         return Answer(200, {"batch": batch, "results": results})
-
-
-async def _aside(threads: ThreadPoolExecutor, work: Callable[..., Any], *arguments: Any) -> Any:
-    """Run blocking work in one of these threads, with this request's clock."""
-    context = copy_context()
-    return await asyncio.get_running_loop().run_in_executor(threads, context.run, connected, work, arguments)
 
 
 def _leave(together: Barrier) -> None:
@@ -218,24 +201,6 @@ def _signed(
     raw = scope.get("raw_path") or scope["path"].encode()
     path = raw.decode("latin-1").partition("?")[0]
     return signing.check(scope["method"], f"{path}?{query}" if query else path, headers, body, now, look_up)
-
-
-async def _body(scope: Scope, receive: Any, most: int) -> bytes:
-    too_large = Refused("too_large", 413, f"请求体最大 {most // 1024} KB，请拆分后提交。")
-    for name, value in scope["headers"]:
-        if name.lower() == b"content-length" and value.isdigit() and int(value) > most:
-            raise too_large
-    parts, size = [], 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Refused("disconnected", 400, "连接已断开。")
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > most:
-            raise too_large
-        if not message.get("more_body"):
-            return b"".join(parts)
 
 
 def _decode(body: bytes) -> Any:

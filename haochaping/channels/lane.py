@@ -11,14 +11,12 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from django.db import DatabaseError, connections
-
+from haochaping.channels.asgi import TRY_AGAIN, connected
 from haochaping.channels.rules import Bucket
 from haochaping.flow.admit import admit
 from haochaping.kit.errors import Refused, let_go
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import datetime
     from typing import Any
 
@@ -28,13 +26,13 @@ if TYPE_CHECKING:
     from haochaping.flow.admit import Outcome
 
 GATHER_SECONDS, GATHER_MOST = 0.001, 500
+PATIENCE = 0.02  # seconds that ratings wait at most for a group under way before a few of them go as a second one
 WORTH_IT = 32  # ratings that make a second group worth its round trips while a first is being written
 WAITING_MOST = 2_000  # ratings between their requests and their group
 APP_MOST = WAITING_MOST * 3 // 4  # of one app: however much it sends, another's rating finds a place
 WRITERS = 2  # groups written at once: while one is in the database, the next is made ready
 BURST = 10  # seconds
 TOO_FAST = Refused("too_fast", 503, "已超过为该应用设定的速度，请稍后重试，数据请勿丢弃。")
-TRY_AGAIN = Refused("try_again", 503, "系统暂时无法保存，请稍后重试，数据请勿丢弃。")
 
 
 @dataclass(slots=True)
@@ -55,7 +53,7 @@ class Lane:
         self.waiting: list[Waiting] = []
         self.places: Counter[str] = Counter()  # taken in `waiting`, by app
         self.idle = WRITERS
-        self.is_gathering = False
+        self.timer: asyncio.TimerHandle | None = None
         self.groups: set[asyncio.Future[Any]] = set()
 
     @property
@@ -71,11 +69,10 @@ class Lane:
         loop = asyncio.get_running_loop()
         item = Waiting(submission, signed, now, loop.create_future())
         self.waiting.append(item)
-        if self.idle == WRITERS and not self.is_gathering:
-            self.is_gathering = True
-            loop.call_later(GATHER_SECONDS, self._go)
-        elif self.idle and len(self.waiting) >= WORTH_IT:
+        if self.idle and len(self.waiting) >= WORTH_IT:
             self._go()
+        elif self.idle and self.timer is None:
+            self.timer = loop.call_later(GATHER_SECONDS if self.idle == WRITERS else PATIENCE, self._go)
         return item.answer
 
     async def empty(self) -> None:
@@ -84,7 +81,9 @@ class Lane:
             await asyncio.wait(pending)
 
     def _go(self) -> None:
-        self.is_gathering = False
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
         while self.waiting and self.idle:
             group, self.waiting = self.waiting[:GATHER_MOST], self.waiting[GATHER_MOST:]
             self.idle -= 1
@@ -105,7 +104,7 @@ class Lane:
             for item, outcome in zip(group, done.result(), strict=True):
                 if not item.answer.done():
                     item.answer.set_result(outcome)
-        if self.waiting and not self.is_gathering:
+        if self.waiting:
             self._go()
 
 
@@ -139,13 +138,3 @@ def _write(group: list[Waiting]) -> list[Outcome]:
         )
     finally:
         let_go()
-
-
-def connected(work: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-    """A dead connection is dropped, so that the next request makes a new one; a good one is kept for the next."""
-    try:
-        return work(*arguments)
-    except DatabaseError:
-        for connection in connections.all(initialized_only=True):
-            connection.close_if_unusable_or_obsolete()
-        raise

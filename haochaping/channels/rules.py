@@ -8,6 +8,7 @@ from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from threading import Lock
 
+from haochaping.evaluation.rules import Channel
 from haochaping.kit.clock import CHINA
 from haochaping.kit.ids import CROCKFORD
 
@@ -16,6 +17,7 @@ LINK_DAYS_MOST = 30  # security T2: links of messages live 7 to 30 days
 RECEIPT_SHOWN_FOR = timedelta(minutes=10)
 _RECEIPT = re.compile(rf"HP[{CROCKFORD}]{{20}}")
 _LOOKALIKES = str.maketrans("OIL", "011")
+_HANDHELD = re.compile(r"Mobile|Android|iPhone|iPad|HarmonyOS|OpenHarmony|MicroMessenger", re.IGNORECASE)
 _PHONE = re.compile(r"\+?[0-9]{7,15}")
 
 
@@ -156,3 +158,8 @@ def by_when(limit: datetime) -> str:
         last = (china - timedelta(days=1)).date()
         return f"{last.year}年{last.month}月{last.day}日"
     return f"{china.year}年{china.month}月{china.day}日{china:%H:%M}"
+
+
+def pf_of(user_agent: str) -> Channel:
+    """Through which channel a page was opened that says nothing of it: in the hand, or at a desk."""
+    return Channel.MOBILE if _HANDHELD.search(user_agent) else Channel.PC

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import stat
 import tomllib
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -121,7 +118,7 @@ def access() -> Access | None:
     names = ("URL", "APP_MARK", "APP_WORD", "PUBLIC_KEY")
     given = {name: config.text(f"NATIONAL_{name}") for name in names}
     if not any(given.values()):
-        given = _stored()
+        given = config.stored(_file())
         if not given:
             return None
     if missing := [f"HCP_NATIONAL_{name}" for name in names if not given.get(name)]:
@@ -141,30 +138,9 @@ def _file() -> Path:
     return config.data_dir() / "exchange" / "national.json"
 
 
-def _stored() -> dict[str, str]:
-    path = _file()
-    try:
-        if stat.S_IMODE(path.stat().st_mode) & 0o077:
-            raise config.Misconfigured(f"{path} can be read by others: chmod 600 it")
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, str])
-    except FileNotFoundError:
-        return {}
-    except msgspec.MsgspecError as error:
-        raise config.Misconfigured(f"{path}: {error}") from error
-
-
 def store_access(url: str, app_mark: str, app_word: str, public_key: bytes) -> None:
     """Keep the way to the far side in the installation's own file (0600); `HCP_NATIONAL_*` still win."""
-    path = _file()
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_suffix(".new")
-    draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump({"URL": url, "APP_MARK": app_mark, "APP_WORD": app_word, "PUBLIC_KEY": public_key.hex()}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.rename(path)
+    config.store(_file(), {"URL": url, "APP_MARK": app_mark, "APP_WORD": app_word, "PUBLIC_KEY": public_key.hex()})
 
 
 def kind_of(target: Target, kind: str, task_code: str) -> str:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import stat
 from datetime import time
 from pathlib import Path
+
+import msgspec
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -46,6 +49,31 @@ def hours(name: str, default: str) -> tuple[time, time]:
 def data_dir() -> Path:
     """The installation: its database, keys and lake. `HCP_DATA`, by default the checkout's `var/`."""
     return Path(os.environ.get("HCP_DATA") or ROOT / "var").resolve()
+
+
+def stored(path: Path) -> dict[str, str]:
+    """What `store` kept there, {} if nothing; `Misconfigured` if others can read it or it is damaged."""
+    try:
+        if stat.S_IMODE(path.stat().st_mode) & 0o077:
+            raise Misconfigured(f"{path} can be read by others: chmod 600 it")
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, str])
+    except FileNotFoundError:
+        return {}
+    except msgspec.MsgspecError as error:
+        raise Misconfigured(f"{path}: {error}") from error
+
+
+def store(path: Path, values: dict[str, str]) -> None:
+    """Keep what must not stand in the environment in a file of the installation's own (0600), whole or not at all."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = path.with_suffix(".new")
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(msgspec.json.encode(values))
+        file.flush()
+        os.fsync(file.fileno())
+    draft.rename(path)
 
 
 def is_production() -> bool:

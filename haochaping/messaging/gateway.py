@@ -5,15 +5,12 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
-import os
 import re
-import stat
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 import httpx
-import msgspec
 
 from haochaping.kit import config, crypto, signatures
 from haochaping.kit.errors import Refused
@@ -43,12 +40,13 @@ class Access:
 
 def access() -> Access | None:
     """`HCP_SMS_*`, else the installation's own file; None if nobody has said yet. `Misconfigured` names what is missing."""
-    given = {name: config.text(f"SMS_{name}") for name in ("URL", "APP_ID", "SECRET")}
+    names = ("URL", "APP_ID", "SECRET")
+    given = {name: config.text(f"SMS_{name}") for name in names}
     if not any(given.values()):
-        given = _stored()
+        given = config.stored(_file())
     if not any(given.values()):
         return None
-    if missing := [f"HCP_SMS_{name}" for name, value in given.items() if not value]:
+    if missing := [f"HCP_SMS_{name}" for name in names if not given.get(name)]:
         raise config.Misconfigured(f"{', '.join(missing)} missing: the SMS gateway needs all three")
     url = given["URL"].rstrip("/")
     if not url.startswith(("https://", "http://")) or (config.is_production() and not url.startswith("https://")):
@@ -60,31 +58,9 @@ def _file() -> Path:
     return config.data_dir() / "messaging" / "gateway.json"
 
 
-def _stored() -> dict[str, str]:
-    path = _file()
-    try:
-        if stat.S_IMODE(path.stat().st_mode) & 0o077:
-            raise config.Misconfigured(f"{path} can be read by others: chmod 600 it")
-        kept = msgspec.json.decode(path.read_bytes(), type=dict[str, str])
-    except FileNotFoundError:
-        return {}
-    except msgspec.MsgspecError as error:
-        raise config.Misconfigured(f"{path}: {error}") from error
-    return {name: kept.get(name, "") for name in ("URL", "APP_ID", "SECRET")}
-
-
 def store_access(url: str, app_id: str, secret: str) -> None:
     """Keep the way to the gateway in the installation's own file (0600); `HCP_SMS_*` still win."""
-    path = _file()
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_suffix(".new")
-    draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump({"URL": url, "APP_ID": app_id, "SECRET": secret}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.rename(path)
+    config.store(_file(), {"URL": url, "APP_ID": app_id, "SECRET": secret})
 
 
 class Answer(NamedTuple):

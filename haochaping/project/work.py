@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import django
 
+from haochaping.kit.errors import let_go
+
 if TYPE_CHECKING:
     from procrastinate import App
 
@@ -69,4 +71,5 @@ async def _sweep(app: App) -> None:
         for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER):
             log.warning("job %s of a dead worker is put back", job.task_name)
             await app.job_manager.retry_job(job)
+        let_go()
         await asyncio.sleep(SWEEP_EVERY)

@@ -324,3 +324,27 @@ class TestLimits:
         finally:
             written.set()
         assert answer.status_code == 201
+
+    def test_a_group_that_is_stuck_does_not_hold_up_a_rating_that_comes_alone(self, api, monkeypatch):
+        api.call("POST", "/api/v1/services", [wire_service(f"R{n}") for n in range(2)])
+        write, is_first, entered, let_through = lane._write, iter([True]), Event(), Event()
+
+        def stuck(group):
+            if next(is_first, False):
+                entered.set()
+                assert let_through.wait(30)
+            return write(group)
+
+        monkeypatch.setattr(lane, "_write", stuck)
+
+        async def one_then_another() -> tuple[int, int]:
+            with clock.held_at(NOW):
+                async with httpx.AsyncClient(transport=api.transport, base_url="http://testserver") as client:
+                    requests = [("POST", "/api/v1/evaluations", wire_rating(f"R{n}")) for n in range(2)]
+                    held = asyncio.create_task(api._one(client, requests[0], None, NOW))
+                    await asyncio.to_thread(entered.wait, 30)
+                    second = await api._one(client, requests[1], None, NOW)
+                    let_through.set()
+                    return (await held).status_code, second.status_code
+
+        assert asyncio.run(one_then_another()) == (201, 201)

@@ -14,7 +14,7 @@ from haochaping.channels.comments import commands, queries
 from haochaping.channels.comments.rules import KIND_HINTS, KIND_NAMES, Target, kind_of, pace
 from haochaping.channels.forms import Draft, Problem, Subject, Wording
 from haochaping.channels.pages import VISIT
-from haochaping.evaluation.rules import Channel
+from haochaping.channels.rules import pf_of
 from haochaping.kit import clock, ids
 from haochaping.kit.errors import Refused
 from haochaping.policy import queries as policy
@@ -74,7 +74,9 @@ def _take(request: HttpRequest, found: Target, browser: str, now: datetime) -> H
         answer["Retry-After"] = str(wait)
         return answer
     try:
-        token = commands.comment(found, draft, browser=browser, pf=_pf(request), now=now)
+        token = commands.comment(
+            found, draft, browser=browser, pf=pf_of(request.headers.get("User-Agent", "")), now=now
+        )
     except Refused as no:
         return _form(request, found, draft, no)
     limit.miss(found.key, now)
@@ -84,14 +86,12 @@ def _take(request: HttpRequest, found: Target, browser: str, now: datetime) -> H
 
 
 def _form(request: HttpRequest, found: Target, draft: Draft, refused: Refused | None = None) -> HttpResponse:
-    norms = policy.indicators(found.area_path, clock.today(), found.aspect, _pf(request))
+    norms = policy.indicators(
+        found.area_path, clock.today(), found.aspect, pf_of(request.headers.get("User-Agent", ""))
+    )
     subject = Subject(found.name, found.where, "", clock.today(), found.aspect)
     context = forms.context(subject, draft, norms, refused)
     if refused and not refused.fields:
         context["problems"] = [Problem("", "", refused.message)]
     context |= {"wording": WORDING, "is_comment": True, "kind_name": KIND_NAMES[found.kind]}
     return render(request, "channels/rate.html", context, status=refused.status if refused else 200)
-
-
-def _pf(request: HttpRequest) -> int:
-    return Channel.MOBILE if "Mobi" in request.headers.get("User-Agent", "") else Channel.PC

@@ -11,15 +11,14 @@ import re
 import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from datetime import timedelta
 from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from django.db import DatabaseError, InterfaceError, OperationalError, connections
-from psycopg_pool import PoolTimeout
+from django.db import connections
 
+from haochaping.channels.asgi import DATABASE_AWAY, TRY_AGAIN, answer, aside, body_of, headers_of
 from haochaping.channels.device import access, commands, rules
 from haochaping.channels.device.stream import Hub
 from haochaping.channels.rules import Bucket
@@ -35,9 +34,7 @@ if TYPE_CHECKING:
 BODY_MOST = 512 * 1024
 BATCHES_WAITING_MOST = 200
 BURST, EVERY = 60, timedelta(seconds=1)  # batches a device may send: more than any honest one ever does
-TRY_AGAIN = Refused("try_again", 503, "系统暂时无法保存，请稍后重试，数据请勿丢弃。")
 SLOWER = Refused("too_many_batches", 429, "本设备上传过于频繁，请稍后自动重试。")
-DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
 _PATH = re.compile(r"/device/([0-9A-Z]{1,12})/(ratings|events)")
 log = logging.getLogger(__name__)
 
@@ -66,7 +63,7 @@ class DeviceLane:
             await self._events(found[1], scope, receive, send)
         else:
             status, body, more = await self._ratings(found[1], scope, receive)
-            await _answer(send, status, body, more)
+            await answer(send, status, body, more)
 
     def _watched(self, receive: Any) -> Any:
         async def next_message() -> Any:
@@ -85,14 +82,15 @@ class DeviceLane:
             pool.shutdown()
 
     async def _events(self, device_id: str, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        headers = _headers(scope)
+        headers = headers_of(scope)
         try:
             device = await self._in_watch(access.by_cookie, _cookie(headers), device_id)
         except Refused as no:
-            await _answer(send, no.status, no.as_json())
+            let_go()
+            await answer(send, no.status, no.as_json())
             return
         except DATABASE_AWAY:
-            await _answer(send, 503, TRY_AGAIN.as_json(), [(b"retry-after", b"3")])
+            await answer(send, 503, TRY_AGAIN.as_json(), [(b"retry-after", b"3")])
             return
         self._hook()
         last = headers.get("last-event-id", "")
@@ -123,7 +121,7 @@ class DeviceLane:
         self, device_id: str, scope: dict[str, Any], receive: Any
     ) -> tuple[int, dict[str, Any], list[tuple[bytes, bytes]]]:
         try:
-            body = await _body(receive)
+            body = await body_of(scope, receive, BODY_MOST)
             if self.waiting >= BATCHES_WAITING_MOST:
                 raise TRY_AGAIN
             self.waiting += 1
@@ -143,7 +141,7 @@ class DeviceLane:
         return 200, {"results": done, "serverTime": int(clock.now().timestamp() * 1000)}, []
 
     def _take(self, device_id: str, scope: dict[str, Any], body: bytes, now: datetime) -> list[dict[str, Any]]:
-        headers = _headers(scope)
+        headers = headers_of(scope)
         device = access.by_signature(device_id, scope["method"], scope["path"], headers, body)
         self._meter(device, now)
         try:
@@ -175,30 +173,10 @@ class DeviceLane:
         bucket.left -= 1
 
     async def _in_taking(self, work: Callable[..., Any], *arguments: Any) -> Any:
-        return await _run(self.taking, work, arguments)
+        return await aside(self.taking, work, *arguments)
 
     async def _in_watch(self, work: Callable[..., Any], *arguments: Any) -> Any:
-        return await _run(self.watching, work, arguments)
-
-
-async def _run(pool: ThreadPoolExecutor, work: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-    """In a thread of the lane, with this request's clock."""
-    context = copy_context()
-    return await asyncio.get_running_loop().run_in_executor(pool, context.run, _connected, work, arguments)
-
-
-def _connected(work: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-    """A dead connection is dropped, so that the next piece of work makes a new one."""
-    try:
-        return work(*arguments)
-    except DatabaseError:
-        for connection in connections.all(initialized_only=True):
-            connection.close_if_unusable_or_obsolete()
-        raise
-
-
-def _headers(scope: dict[str, Any]) -> dict[str, str]:
-    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        return await aside(self.watching, work, *arguments)
 
 
 def _cookie(headers: dict[str, str]) -> str:
@@ -207,25 +185,3 @@ def _cookie(headers: dict[str, str]) -> str:
     except CookieError:
         return ""
     return found.value if found else ""
-
-
-async def _body(receive: Any) -> bytes:
-    parts, size = [], 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Refused("disconnected", 400, "连接已断开。")
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > BODY_MOST:
-            raise Refused("too_large", 413, f"请求体最大 {BODY_MOST // 1024} KB，请分批上传。")
-        if not message.get("more_body"):
-            return b"".join(parts)
-
-
-async def _answer(send: Any, status: int, body: Any, more: list[tuple[bytes, bytes]] | None = None) -> None:
-    text = msgspec.json.encode(body)
-    headers = [(b"content-type", b"application/json; charset=utf-8"), (b"cache-control", b"no-store"), *(more or [])]
-    headers.append((b"content-length", str(len(text)).encode()))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": text})

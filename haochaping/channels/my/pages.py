@@ -14,6 +14,7 @@ from haochaping.channels.forms import Draft
 from haochaping.channels.my import access, acts, data, queries, rules
 from haochaping.channels.my.access import for_citizens, see_other
 from haochaping.channels.queries import offered, subject
+from haochaping.channels.rules import pf_of
 from haochaping.evaluation.rules import Level
 from haochaping.kit import clock
 from haochaping.kit.errors import Refused
@@ -54,7 +55,7 @@ def rate(request: HttpRequest, me: Citizen, event_id: UUID) -> HttpResponse:
     if request.method != "POST":
         return _rating_form(request, me, found, Draft())
     draft, is_anonymous = Draft.read(request.POST), "anonymous" in request.POST
-    pf = rules.pf_of(request.headers.get("User-Agent", ""))
+    pf = pf_of(request.headers.get("User-Agent", ""))
     try:
         is_first = acts.rate(me, event_id, draft, is_anonymous=is_anonymous, pf=pf, now=now)
     except Refused as no:
@@ -73,7 +74,7 @@ def _rating_form(
     *,
     is_anonymous: bool = False,
 ) -> HttpResponse:
-    norms = offered(found.event, rules.pf_of(request.headers.get("User-Agent", "")), clock.today())
+    norms = offered(found.event, pf_of(request.headers.get("User-Agent", "")), clock.today())
     context = forms.context(subject(found.event), draft, norms, refused)
     context |= {"me": me, "is_anonymous": is_anonymous}
     return render(request, "channels/my/rate.html", context, status=422 if refused else 200)

@@ -6,7 +6,6 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from haochaping.evaluation.rules import Channel
 from haochaping.kit.blobs import normal
 
 if TYPE_CHECKING:
@@ -27,7 +26,6 @@ WORDS_MOST = 500
 EVALUATOR, APPLICANT = "rater", "applicant"  # `Erasure.by`: in which capacity somebody withdrew
 
 _MOBILE = re.compile(r"1[3-9][0-9]{9}")
-_HANDHELD = re.compile(r"Mobile|Android|iPhone|iPad|HarmonyOS|OpenHarmony|MicroMessenger", re.IGNORECASE)
 _NEXT = re.compile(r"/my(/data|/services/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(/[a-z-]{1,20})?)?")
 
 
@@ -58,10 +56,6 @@ def waiting(seconds: int) -> str:
     if seconds <= 90:
         return f"{seconds} 秒"
     return f"{-(-seconds // 60)} 分钟" if seconds <= 5400 else f"{-(-seconds // 3600)} 小时"
-
-
-def pf_of(user_agent: str) -> Channel:
-    return Channel.MOBILE if _HANDHELD.search(user_agent) else Channel.PC
 
 
 def way_on(asked: str) -> str:
