@@ -66,7 +66,7 @@ def write(wanted: Sequence[Wanted], *, now: datetime) -> dict[UUID, tuple[str, O
     ]
     columns = [*next(iter(rows.values())), "row_sm3"]
     new = insert_encoded("evaluation_evaluation", columns, encoded, attached=attached)
-    bad = [_bad(rows[w.event.id], w.event) for w in wanted if w.event.id in new and Level(w.submission.level).is_bad]
+    bad = [_bad(rows[w.event.id], w) for w in wanted if w.event.id in new and Level(w.submission.level).is_bad]
     orders = {order.id: order for order in open_orders(sorted(bad, key=attrgetter("id")), now=now)} if bad else {}
     return {id_: (told[id_], orders.get(id_)) for id_ in new}
 
@@ -137,7 +137,7 @@ def _sealed(id_: UUID, s: Submission) -> dict[str, Any]:
     }
 
 
-def _bad(row: dict[str, Any], event: Served) -> RatedBad:
+def _bad(row: dict[str, Any], w: Wanted) -> RatedBad:
     return RatedBad(
         id=row["id"],
         level=row["level"],
@@ -149,10 +149,11 @@ def _bad(row: dict[str, Any], event: Served) -> RatedBad:
         window_code=row["window_code"],
         task_code=row["task_code"],
         item_name=row["item_name"],
-        service_day=event.service_day,
+        service_day=w.event.service_day,
         rated_day=row["rated_day"],
         real_name=row["assurance"] == Assurance.REAL_NAME,
         opens_identity=Consent.CONTACT_DEPARTMENT in row["consent"],
         no_reason=row["no_reason"],
         is_probe=row["is_probe"],
+        words=w.submission.words,
     )

@@ -16,11 +16,12 @@ from haochaping.kit.errors import FieldError, Refused
 from haochaping.kit.masks import mask_text
 from haochaping.kit.rows import Attached, columns_of, insert_new
 from haochaping.outbox.commands import notes
-from haochaping.rectification import queries, rules
+from haochaping.rectification import queries, rules, search
 from haochaping.rectification.advance import advance
 from haochaping.rectification.effects import enter, rulebook
-from haochaping.rectification.models import Move, Order, OrderPart
+from haochaping.rectification.models import Move, Order, OrderPart, OrderSearch
 from haochaping.rectification.moving import move
+from haochaping.rectification.search import forget_words
 from haochaping.rectification.workflow import Part, State
 
 if TYPE_CHECKING:
@@ -30,7 +31,16 @@ if TYPE_CHECKING:
 
     from haochaping.rectification.rules import RatedBad
 
-__all__ = ["Revealed", "advance", "contribute", "open_orders", "perform", "reopen_on_follow_up", "reveal"]
+__all__ = [
+    "Revealed",
+    "advance",
+    "contribute",
+    "forget_words",
+    "open_orders",
+    "perform",
+    "reopen_on_follow_up",
+    "reveal",
+]
 
 FIELDS = (
     "level", "organ_code", "organ_name", "organ_path", "area", "area_path", "window_code", "task_code", "item_name",
@@ -62,7 +72,14 @@ def open_orders(bad: Sequence[RatedBad], *, now: datetime) -> list[Order]:
         for order in orders
     ]
     told = notes([(order.id, "order", order.dispatch_day) for order in orders], now=now)
-    attached = [Attached(Move._meta.db_table, moves, "order_id"), Attached("outbox_note", told, "key")]
+    attached = [
+        Attached(Move._meta.db_table, moves, "order_id"),
+        Attached(
+            OrderSearch._meta.db_table,
+            [search.row(order, rated.words) for order, rated in zip(orders, bad, strict=True)],
+        ),
+        Attached("outbox_note", told, "key"),
+    ]
     insert_new(Order._meta.db_table, [columns_of(order) for order in orders], attached=attached)
     return orders
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 
@@ -87,7 +89,23 @@ class Order(models.Model):
                 fields=["next_escalation"], name="order_to_escalate", condition=Q(next_escalation__isnull=False)
             ),
             models.Index(fields=["id"], name="order_provisional", condition=Q(due_is_provisional=True)),
+            # the lists: open ones most urgent first, ended ones newest first, and what is rare among a million
+            models.Index(fields=["step_due", "order_no"], name="order_open", condition=Q(closed_at=None)),
+            models.Index(fields=["-closed_at", "-order_no"], name="order_ended", condition=Q(closed_at__isnull=False)),
+            models.Index(fields=["task_code", "order_no"], name="order_by_item"),
+            models.Index(fields=["order_no"], name="order_appealed", condition=Q(appeals__gt=0)),
+            models.Index(fields=["order_no"], name="order_reopened", condition=Q(reopened__gt=0)),
         ]
+
+
+class OrderSearch(models.Model):
+    """By which grams an order is found (security §3.1). Beside the order, which changes at every move; words change seldom."""
+
+    id = models.UUIDField(primary_key=True)
+    grams = ArrayField(models.TextField())
+
+    class Meta:
+        indexes = [GinIndex(fields=["grams"], name="order_grams")]
 
 
 class Move(models.Model):

@@ -13,7 +13,7 @@ from haochaping.evaluation.commands import rule
 from haochaping.kit.errors import FieldError, Refused
 from haochaping.outbox.commands import TOPICS, tell
 from haochaping.policy.rules import Step
-from haochaping.rectification import queries, rules, workflow
+from haochaping.rectification import queries, rules, search, workflow
 from haochaping.rectification.effects import Happening, Rulebook, enter, leave, rulebook
 from haochaping.rectification.models import Move, Order, OrderPart
 from haochaping.rectification.standing import standing_of
@@ -49,6 +49,7 @@ def move(
     order.moves += 1
     history.save(force_insert=True)
     order.save(force_update=True)
+    search.note(order, clean)
     is_same = target is line.source
     tell([(order.id, "order", order.dispatch_day)], now=now, topics=("lake",) if is_same else TOPICS)
     return order

@@ -13,6 +13,7 @@ from haochaping.rectification import needs, workflow
 from haochaping.rectification.effects import rulebook
 from haochaping.rectification.facts import Event, brief, facts_for, last_day, timeline
 from haochaping.rectification.progress import PublicStep, public_progress
+from haochaping.rectification.search import holding
 from haochaping.rectification.sight import (
     NOT_FOUND,
     REVEAL,
@@ -107,7 +108,7 @@ def narrow(
     text: str = "",
 ) -> QuerySet[Order]:
     """The orders that fit all that is given. `area` a code or prefix, `organ` a code, `start` and `end` dispatch days (both
-    included), `text` part of an order number or item name; `open` as a state means all that are not ended.
+    included), `text` words that it must hold or the beginning of its number; `open` as a state means all that are not ended.
     """
     if state == "open":
         orders = orders.filter(closed_at=None)
@@ -130,7 +131,7 @@ def narrow(
     if end is not None:
         orders = orders.filter(dispatch_day__lte=end)
     if text := text.replace("\x00", "").strip():
-        orders = orders.filter(Q(order_no__istartswith=text) | Q(item_name__icontains=text))
+        orders = holding(orders, text)
     return orders
 
 

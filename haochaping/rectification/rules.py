@@ -37,6 +37,7 @@ class RatedBad:
     opens_identity: bool
     no_reason: bool
     is_probe: bool
+    words: str = ""  # as written: by these, masked, the order is found
 
 
 class State(StrEnum):

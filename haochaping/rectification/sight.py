@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from haochaping.accounts.queries import visible
 from haochaping.accounts.rules import Actor, Role, Scope
@@ -18,6 +18,7 @@ from haochaping.rectification.workflow import Part
 NOT_FOUND = Refused("not_found", 404, "没有这个工单。")
 REVEAL = "reveal_identity"  # the audit trail's word for an opened seal
 RATED = (Role.HANDLER, Role.CLERK)
+SHARES_NAMED = 500  # shares of an actor's organs that a query lists by their orders
 
 
 def _eyes(actor: Actor) -> Actor:
@@ -34,8 +35,13 @@ def orders_for(actor: Actor) -> QuerySet[Order]:
     orders = Order.objects.filter(is_probe=False)
     if actor.is_system or Scope() in actor.scopes:
         return visible(orders, actor)
-    shares = parts_for(actor).filter(order_id=OuterRef("pk"))
-    return visible(orders, _eyes(actor)) | orders.filter(Exists(shares))
+    shares = parts_for(actor).order_by()
+    few = list(shares.values_list("order_id", flat=True).distinct()[: SHARES_NAMED + 1])
+    if not few:
+        return visible(orders, _eyes(actor))
+    # named one by one they let the database go by its indexes; an EXISTS beside an OR would make it read every order
+    shared = Q(pk__in=few) if len(few) <= SHARES_NAMED else Exists(shares.filter(order_id=OuterRef("pk")))
+    return visible(orders, _eyes(actor)) | orders.filter(shared)
 
 
 def parts_for(actor: Actor) -> QuerySet[OrderPart]:

@@ -20,7 +20,20 @@ from haochaping.rectification.rules import STATE_NAMES, State
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["MOVES", "Line", "Part", "Standing", "State", "diagram", "lines_open_to", "page", "parts_of", "read", "step"]
+__all__ = [
+    "MOVES",
+    "TOGETHER",
+    "Line",
+    "Part",
+    "Standing",
+    "State",
+    "diagram",
+    "lines_open_to",
+    "page",
+    "parts_of",
+    "read",
+    "step",
+]
 
 
 class Part(StrEnum):
@@ -145,6 +158,10 @@ _ANY_OPEN = (
 MOVES = _MOVES + tuple(Line(s, verb, by, s, told) for verb, by, told in _ANY_OPEN for s in State if s.is_open)
 BY_SOURCE_AND_VERB = {(line.source, line.verb): line for line in MOVES}
 VERBS = tuple(dict.fromkeys(line.verb for line in MOVES))
+# What may be done to many orders at once: nothing that judges, answers or reports one rater's case.
+TOGETHER = frozenset(
+    {"sign", "assign", "urge", "instruct", "note", "grant_extension", "refuse_extension", "send_back", "approve"}
+)
 
 
 @dataclass(frozen=True)

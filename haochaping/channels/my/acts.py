@@ -16,7 +16,7 @@ from haochaping.evaluation import commands as evaluation
 from haochaping.evaluation.rules import Consent, Level
 from haochaping.flow.admit import admit
 from haochaping.kit.errors import FieldError, Refused
-from haochaping.rectification.commands import perform, reopen_on_follow_up
+from haochaping.rectification.commands import forget_words, perform, reopen_on_follow_up
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -93,6 +93,7 @@ def withdraw_identity(me: Citizen, id_: UUID, *, now: datetime) -> None:
 def withdraw_words(id_: UUID, *, now: datetime) -> None:
     with transaction.atomic():
         evaluation.erase_words(id_, by=rules.EVALUATOR, now=now)
+        forget_words(id_)
         forget_written(id_, "words")
         audit(citizen(id_), "withdraw_words", str(id_), now=now)
 
