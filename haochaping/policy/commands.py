@@ -103,6 +103,18 @@ def load_pack(source: str | Path | Mapping[str, Any], actor_name: str, now: date
 
 
 @transaction.atomic
+def unload_pack(region: str, valid_from: date, now: datetime) -> None:
+    """Take a pack out again whose day has not come; the one before it holds on. Refused 409 once the day has come."""
+    rows = list(PolicyRule.objects.select_for_update().filter(region=region).order_by("valid_from"))
+    row = next((row for row in rows if row.valid_from == valid_from), None)
+    if row is None or valid_from <= clock.day(now):
+        raise Refused("too_late", 409, f"没有自 {valid_from} 起、尚未生效的规则可以撤销。")
+    row.delete()
+    PolicyRule.objects.filter(region=region, valid_to=valid_from).update(valid_to=row.valid_to)
+    forget()
+
+
+@transaction.atomic
 def load_indicators(
     file: Path = INDICATORS, *, region: str = "", set_name: str = NATIONAL_SET, valid_from: date = INDICATORS_FROM
 ) -> int:

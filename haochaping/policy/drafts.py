@@ -11,7 +11,7 @@ from haochaping.accounts.commands import audit
 from haochaping.accounts.rules import Role
 from haochaping.kit import clock
 from haochaping.kit.errors import FieldError, Refused
-from haochaping.policy import queries, sets
+from haochaping.policy import approval, queries, sets
 from haochaping.policy.commands import forget
 from haochaping.policy.models import Indicator, IndicatorSet
 from haochaping.policy.sets import Line
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from haochaping.accounts.rules import Actor
 
-OPEN = ("draft", "submitted")
 IMPORT_MOST = 500  # lines of one file
 
 
@@ -42,12 +41,11 @@ def new_draft(region: str, *, actor: Actor, now: datetime, like: IndicatorSet | 
     if not may_draft(actor, region):
         raise Refused("not_your_role", 403, "只有管辖该地区的督办人员可以起草指标集。")
     base = [line.as_json() for line in queries.own_lines(region)]
-    numbers = IndicatorSet.objects.filter(region=region).order_by("-number").values_list("number", flat=True)
     try:
         with transaction.atomic():
             made = IndicatorSet.objects.create(
                 region=region,
-                number=(numbers.first() or 0) + 1,
+                number=approval.next_number(IndicatorSet, region),
                 lines=like.lines if like else base,
                 base=base,
                 authors=[actor.id],
@@ -74,7 +72,7 @@ def remove_line(version: IndicatorSet, code: str, *, actor: Actor, now: datetime
     if any(line["code"] == code for line in draft.base):
         raise Refused("in_use", 409, "已经用过的指标不能删除，只能停用：以前的评价还要用它的文字。")
     draft.lines = [line for line in draft.lines if line["code"] != code]
-    _touch(draft, actor)
+    approval.touch(draft, actor)
     _audit(actor, "edit", draft, now, code=code)
 
 
@@ -108,20 +106,16 @@ def import_lines(version: IndicatorSet, rows: Iterable[Mapping[str, str]], *, ac
 def submit(version: IndicatorSet, *, valid_from: date | None, note: str, actor: Actor, now: datetime) -> None:
     """Hand a draft in for approval, from a day to come; Refused where it changes nothing, or a page would not hold."""
     draft = _draft(version, actor)
-    if valid_from is None or valid_from <= clock.day(now):
-        message = "生效日期应晚于今天。"
-        raise Refused("fields_refused", 422, message, (FieldError("valid_from", "not_allowed", message),))
-    draft.valid_from, draft.note = valid_from, note.strip()[:200]
+    draft.valid_from, draft.note = approval.day_to_come(valid_from, now), note.strip()[:200]
     _refuse_unsound(draft)
-    draft.state, draft.submitted_by, draft.submitted_at = "submitted", actor.name, now
-    _touch(draft, actor)
+    approval.hand_in(draft, actor, now)
     _audit(actor, "submit", draft, now, valid_from=str(valid_from))
 
 
 @transaction.atomic
 def take_back(version: IndicatorSet, *, actor: Actor, now: datetime) -> None:
     """A submitted version becomes a draft again, by whoever may draft."""
-    row = _locked(version, "submitted")
+    row = approval.locked(version, "submitted")
     _refuse_strangers(row, actor)
     row.state = "draft"
     row.save(update_fields=["state"])
@@ -141,10 +135,8 @@ def drop(version: IndicatorSet, *, actor: Actor, now: datetime) -> None:
 def refuse(version: IndicatorSet, *, reason: str, actor: Actor, now: datetime) -> None:
     """Not approved, and why; the lines can be taken over into a new draft."""
     row = _deciding(version, actor)
-    if not reason.strip():
-        message = "请写明退回的理由。"
-        raise Refused("fields_refused", 422, message, (FieldError("reason", "required", message),))
-    _decide(row, "refused", reason, actor, now)
+    approval.decide(row, "refused", approval.reason_given(reason), actor, now)
+    _audit(actor, "refused", row, now)
 
 
 @transaction.atomic
@@ -154,10 +146,9 @@ def approve(version: IndicatorSet, *, reason: str = "", actor: Actor, now: datet
     Refused 409 if the day has come meanwhile, or another version starts that day or later.
     """
     row = _deciding(version, actor)
-    if row.valid_from is None or row.valid_from <= clock.day(now):
-        raise Refused("set_too_late", 409, "生效日期已到，不能再批准：请退回，改日期后重新提交。")
+    day = approval.day_in_time(row, now)
     _refuse_unsound(row)
-    Indicator.objects.filter(region=row.region, valid_to=None).update(valid_to=row.valid_from)
+    Indicator.objects.filter(region=row.region, valid_to=None).update(valid_to=day)
     Indicator.objects.bulk_create(
         Indicator(
             code=line.code,
@@ -166,7 +157,7 @@ def approve(version: IndicatorSet, *, reason: str = "", actor: Actor, now: datet
             is_core=False,
             is_active=line.is_active,
             region=row.region,
-            valid_from=row.valid_from,
+            valid_from=day,
             set_name=f"{row.region}-{row.number}",
             dimension=line.dimension,
             aspect=line.aspect,
@@ -174,7 +165,8 @@ def approve(version: IndicatorSet, *, reason: str = "", actor: Actor, now: datet
         )
         for line in map(Line.of, row.lines)
     )
-    _decide(row, "approved", reason, actor, now)
+    approval.decide(row, "approved", reason, actor, now)
+    _audit(actor, "approved", row, now)
     forget()
 
 
@@ -196,7 +188,7 @@ def _keep(draft: IndicatorSet, lines: Iterable[Line], actor: Actor, now: datetim
         kept[line.code] = line
         codes.append(line.code)
     draft.lines = [line.as_json() for line in sets.in_order(kept.values())]
-    _touch(draft, actor)
+    approval.touch(draft, actor)
     _audit(actor, "edit", draft, now, codes=codes)
     return codes
 
@@ -216,15 +208,8 @@ def _refuse_unsound(version: IndicatorSet) -> None:
         raise Refused("set_unsound", 422, "".join(wrong), tuple(FieldError("", "set_unsound", text) for text in wrong))
 
 
-def _locked(version: IndicatorSet, state: str) -> IndicatorSet:
-    row = IndicatorSet.objects.select_for_update().get(pk=version.pk)
-    if row.state != state:
-        raise Refused("set_moved_on", 409, "这个版本的状态已经变了，请刷新页面再看。")
-    return row
-
-
 def _draft(version: IndicatorSet, actor: Actor) -> IndicatorSet:
-    row = _locked(version, "draft")
+    row = approval.locked(version, "draft")
     _refuse_strangers(row, actor)
     return row
 
@@ -235,24 +220,11 @@ def _refuse_strangers(version: IndicatorSet, actor: Actor) -> None:
 
 
 def _deciding(version: IndicatorSet, actor: Actor) -> IndicatorSet:
-    row = _locked(version, "submitted")
+    row = approval.locked(version, "submitted")
     if not may_decide(actor, row):
         raise Refused("not_your_role", 403, "指标集由另一位督办人员或领导审批，起草、修改过它的人不能审批。")
     return row
 
 
-def _touch(draft: IndicatorSet, actor: Actor) -> None:
-    if actor.id not in draft.authors:
-        draft.authors = [*draft.authors, actor.id]
-    draft.save()
-
-
-def _decide(row: IndicatorSet, state: str, reason: str, actor: Actor, now: datetime) -> None:
-    row.state, row.reason = state, reason.strip()[:200]
-    row.decided_by, row.decided_at = actor.name, now
-    row.save(update_fields=["state", "reason", "decided_by", "decided_at"])
-    _audit(actor, state, row, now)
-
-
 def _audit(actor: Actor, what: str, row: IndicatorSet, now: datetime, **facts: object) -> None:
-    audit(actor, f"indicators_{what}", f"{row.region} 第{row.number}版", now=now, facts=facts)
+    audit(actor, f"indicators_{what}", str(row), now=now, facts=facts)

@@ -94,19 +94,17 @@ class Indicator(models.Model):
         return f"{self.code} {self.name}"
 
 
-class IndicatorSet(models.Model):
-    """指标集: one version of a region's own indicators, from draft to decision. Once approved its lines are `Indicator` rows.
+class Version(models.Model):
+    """One version of what a region decides for itself, from draft to decision by two people.
 
     A region has one open version at a time; who worked on it (`authors`) never decides about it.
     """
 
-    region = models.CharField("地区", max_length=12)  # never the nation's: that set comes with its own file
+    region = models.CharField("地区", max_length=12)
     number = models.PositiveSmallIntegerField("版本")
     state = models.CharField("状态", max_length=10, default="draft")  # draft | submitted | approved | refused | dropped
     valid_from = models.DateField("生效日期", null=True)
     note = models.CharField("修订说明", max_length=200, blank=True, default="")
-    lines = models.JSONField("指标", default=list)  # sets.Line, one object each
-    base = models.JSONField("修订前", default=list)  # the lines it was copied from
     authors = ArrayField(models.CharField(max_length=64), default=list)
     made_by = models.CharField("起草人", max_length=80)
     made_at = models.DateTimeField("起草时间")
@@ -115,6 +113,22 @@ class IndicatorSet(models.Model):
     decided_by = models.CharField("审批人", max_length=80, blank=True, default="")
     decided_at = models.DateTimeField("审批时间", null=True)
     reason = models.CharField("审批意见", max_length=200, blank=True, default="")
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.region} 第{self.number}版"
+
+
+class IndicatorSet(Version):
+    """指标集: one version of a region's own indicators, never the nation's: that set comes with its own file.
+
+    Once approved its lines are `Indicator` rows.
+    """
+
+    lines = models.JSONField("指标", default=list)  # sets.Line, one object each
+    base = models.JSONField("修订前", default=list)  # the lines it was copied from
 
     class Meta:
         verbose_name = "指标集"
@@ -126,5 +140,23 @@ class IndicatorSet(models.Model):
             ),
         ]
 
-    def __str__(self) -> str:
-        return f"{self.region} 第{self.number}版"
+
+class PolicyDraft(Version):
+    """规则稿: one version of a region's pack. Once approved it is a `PolicyRule`.
+
+    A `withdrawal` asks that an approved pack whose day has not come never comes into force; that one is `withdrawn` then.
+    """
+
+    kind = models.CharField("类别", max_length=10, default="change")  # change | withdrawal
+    body = models.JSONField("内容")
+    base = models.JSONField("修订前")  # the pack it was copied from: the region's newest, or an ancestor's
+
+    class Meta:
+        verbose_name = "规则稿"
+        verbose_name_plural = "规则稿"
+        constraints = [
+            models.UniqueConstraint(fields=["region", "number"], name="policy_draft_region_number"),
+            models.UniqueConstraint(
+                fields=["region"], condition=Q(state__in=["draft", "submitted"]), name="policy_draft_one_open"
+            ),
+        ]

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from django.db.models import Q
+
 from haochaping.kit.errors import Refused
 from haochaping.kit.workdays import Calendar
 from haochaping.policy import sets
-from haochaping.policy.models import CalendarDay, CalendarYear, Indicator, IndicatorSet, PolicyRule
+from haochaping.policy.models import CalendarDay, CalendarYear, Indicator, IndicatorSet, PolicyDraft, PolicyRule
 from haochaping.policy.rules import Norm, Policy, PolicyBook, Rule, restore
 from haochaping.policy.sets import Line
 
@@ -52,6 +54,49 @@ def book() -> PolicyBook:
 def rules() -> tuple[Rule, ...]:
     """All rules ever loaded, by region, oldest first."""
     return tuple(sorted(book().rules, key=lambda rule: (rule.region, rule.valid_from)))
+
+
+def packs_of(region: str) -> list[PolicyRule]:
+    """Every pack the region ever had, newest first."""
+    return list(PolicyRule.objects.filter(region=region).order_by("-valid_from"))
+
+
+def pack(pk: int) -> PolicyRule | None:
+    return PolicyRule.objects.filter(pk=pk).first()
+
+
+def newest_pack(region: str) -> PolicyRule | None:
+    """The region's newest pack, in force or still to come, or that of its nearest ancestor that has one."""
+    prefixes = [region[:length] for length in range(len(region) + 1)]
+    rows = PolicyRule.objects.filter(region__in=prefixes)
+    return max(rows, key=lambda row: (len(row.region), row.valid_from), default=None)
+
+
+def pack_before(rule: PolicyRule) -> PolicyRule | None:
+    """What holds in the region until this pack does: its own older one, or the nearest ancestor's of that day."""
+    own = PolicyRule.objects.filter(region=rule.region, valid_to=rule.valid_from).first()
+    if own is not None:
+        return own
+    prefixes = [rule.region[:length] for length in range(len(rule.region))]
+    above = PolicyRule.objects.filter(region__in=prefixes, valid_from__lte=rule.valid_from)
+    held = above.filter(Q(valid_to=None) | Q(valid_to__gt=rule.valid_from))
+    return max(held, key=lambda row: len(row.region), default=None)
+
+
+def policy_drafts(region: str) -> list[PolicyDraft]:
+    """Every draft of the region's pack, newest first."""
+    return list(PolicyDraft.objects.filter(region=region).order_by("-number"))
+
+
+def policy_draft(pk: int) -> PolicyDraft | None:
+    return PolicyDraft.objects.filter(pk=pk).first()
+
+
+def regions_with_packs() -> set[str]:
+    """Where there are packs of one's own, or a draft that might become one."""
+    return {rule.region for rule in book().rules} | set(
+        PolicyDraft.objects.order_by().values_list("region", flat=True).distinct()
+    )
 
 
 def indicators(area: str, day: date, aspect: str = "", pf: int | None = None, *, retired: bool = False) -> list[Norm]:

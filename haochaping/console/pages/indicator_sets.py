@@ -22,7 +22,7 @@ from haochaping.console.pages import indicators
 from haochaping.console.rules import MAY_OPEN
 from haochaping.kit import clock
 from haochaping.kit.errors import Refused
-from haochaping.policy import drafts, queries, sets
+from haochaping.policy import approval, drafts, queries, sets
 from haochaping.policy.rules import ASPECTS, CHANNELS, DIMENSIONS, LEVELS
 from haochaping.policy.sets import Line
 
@@ -181,7 +181,7 @@ def _show(request: HttpRequest, row: IndicatorSet, refused: Refused | None = Non
         "where": console.area_name(row.region),
         "lines": [_shown(one, base) for one in lines],
         "changes": sets.differences(base, lines),
-        "unsound": queries.page_problems(row, day) if row.state in drafts.OPEN else [],
+        "unsound": queries.page_problems(row, day) if row.state in approval.OPEN else [],
         "may_edit": is_draft and drafts.may_draft(actor, row.region),
         "may_take_back": row.state == "submitted" and drafts.may_draft(actor, row.region),
         "may_decide": row.state == "submitted" and drafts.may_decide(actor, row),

@@ -18,7 +18,7 @@ from haochaping.console.rules import MAY_OPEN
 from haochaping.directory.rules import is_probe_area
 from haochaping.evaluation.rules import LEVEL_NAMES, Level
 from haochaping.kit import clock
-from haochaping.policy import drafts, queries, sets
+from haochaping.policy import approval, drafts, queries, sets
 from haochaping.policy.rules import ASPECTS, CHANNELS, DIMENSIONS, LEVELS
 from haochaping.policy.sets import Line
 
@@ -65,7 +65,7 @@ def indicators(request: HttpRequest) -> HttpResponse:
             ),
             "versions": [(version, said(version, today)) for version in versions],
             "may_draft": drafts.may_draft(actor, region),
-            "open": next((version for version in versions if version.state in drafts.OPEN), None),
+            "open": next((version for version in versions if version.state in approval.OPEN), None),
             "national": [norm for norm in norms if not norm.region],
         },
     )

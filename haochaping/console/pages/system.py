@@ -69,6 +69,17 @@ ACTIONS = {
     "indicators_drop": "作废指标集",
     "indicators_approved": "批准指标集",
     "indicators_refused": "退回指标集",
+    "policy_draft": "起草规则",
+    "policy_edit": "修改规则稿",
+    "policy_submit": "提交规则稿",
+    "policy_take_back": "撤回规则稿",
+    "policy_drop": "作废规则稿",
+    "policy_ask_withdrawal": "申请撤销规则",
+    "policy_approved": "批准规则",
+    "policy_refused": "退回规则稿",
+    "calendar_year": "装载年度日历",
+    "calendar_days": "调整当地日历",
+    "calendar_undo": "取消当地日历调整",
 }
 CIRCUIT = {
     "closed": {"kind": "good", "words": "正常"},
