@@ -57,6 +57,7 @@ class Cast:
 
 PEOPLE: dict[str, tuple[str, Role, Scope]] = {
     "admin": ("管理员", Role.ADMIN, Scope()),
+    "security": ("保密员", Role.SECURITY, Scope()),
     "audit": ("审计员", Role.AUDITOR, Scope()),
     "supervisor": ("省督办", Role.SUPERVISOR, Scope("32")),
     "city": ("南京主管", Role.CITY, Scope("3201")),

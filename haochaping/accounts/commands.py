@@ -1,4 +1,4 @@
-"""People, machines and the audit trail."""
+"""Machines and the audit trail. What is done with people stands in `people` and `sessions`."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import secrets
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.contrib.auth.hashers import make_password
 from django.db import transaction
 
-from haochaping.accounts.models import App, AppKey, Audit, Grant, Nonce, Person
+from haochaping.accounts.models import App, AppKey, Audit, Nonce
 from haochaping.accounts.queries import forget_apps
-from haochaping.accounts.rules import WINDOW_MS, Actor, Role, Scope, origin_of
+from haochaping.accounts.rules import WINDOW_MS, Actor, origin_of
 from haochaping.kit import blobs
 from haochaping.kit.errors import FieldError, Refused
 from haochaping.kit.rows import fetch
@@ -22,30 +21,6 @@ if TYPE_CHECKING:
 
 
 ORIGINS_MOST = 20
-
-
-def create_person(
-    username: str, name: str, password: str, grants: Iterable[tuple[Role, Scope]], *, now: datetime
-) -> Person:
-    """A person with these grants; repeating it brings name, password and grants up to date."""
-    hashed = make_password(password)  # once: it takes its time on purpose
-    with transaction.atomic():
-        person, _ = Person.objects.update_or_create(
-            username=username,
-            defaults={"name": name, "password": hashed, "is_active": True},
-            create_defaults={"name": name, "password": hashed, "created_at": now},
-        )
-        Grant.objects.filter(person=person).delete()
-        Grant.objects.bulk_create(
-            Grant(person=person, role=role, area=scope.area, organ=scope.organ, window=scope.window)
-            for role, scope in grants
-        )
-    return person
-
-
-def switch_off(username: str) -> bool:
-    """Let this person in no more; every session of theirs has ended. False if nobody active has that name."""
-    return bool(Person.objects.filter(username=username, is_active=True).update(is_active=False))
 
 
 def create_app(

@@ -22,8 +22,14 @@ class Person(AbstractBaseUser):
 
     username = models.CharField("用户名", max_length=64, unique=True)
     name = models.CharField("姓名", max_length=64)
+    area = models.CharField("所属地区", max_length=12, blank=True, default="")  # of the organ, as a prefix
+    organ = models.TextField("所属单位", blank=True, default="")  # its path
+    organ_code = models.CharField("所属单位代码", max_length=18, blank=True, default="")
+    phone = models.BinaryField("工作电话", null=True)  # sealed; null: none is known
     is_active = models.BooleanField("启用", default=True)
     created_at = models.DateTimeField("建立时间")
+    must_change_password = models.BooleanField("须改密码", default=False)  # somebody else knows it
+    password_changed_at = models.DateTimeField("改密时间", null=True)  # null: not since it was made
 
     objects: ClassVar[People] = People()
     USERNAME_FIELD = "username"
@@ -43,6 +49,7 @@ class Person(AbstractBaseUser):
                 frozenset(role for role, _ in pairs),
                 tuple(dict.fromkeys(scope for _, scope in pairs)),
                 pairs,
+                self.organ,
             )
         return self._actor
 
@@ -58,6 +65,26 @@ class Grant(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["person", "role", "area", "organ", "window"], name="one_grant")]
+
+
+class PastPassword(models.Model):
+    """The hash of a password that a person had, so that it does not come back too soon."""
+
+    person = models.ForeignKey(Person, models.CASCADE, related_name="+")
+    password = models.CharField(max_length=128)
+    at = models.DateTimeField()
+
+
+class Session(models.Model):
+    """A login of a person in one browser. The browser's own session names this row; once it has ended, so has that."""
+
+    person = models.ForeignKey(Person, models.CASCADE, related_name="+")
+    began_at = models.DateTimeField("登录时间")
+    seen_at = models.DateTimeField("最近使用")
+    address = models.GenericIPAddressField("来自", null=True)
+    browser = models.CharField("浏览器", max_length=40, blank=True, default="")  # its family, no more
+    ended_at = models.DateTimeField("结束时间", null=True, db_index=True)
+    ended_by = models.CharField("结束者", max_length=64, blank=True, default="")  # "": went out, or rested too long
 
 
 class App(models.Model):
@@ -100,7 +127,7 @@ class Audit(models.Model):
     """Who did what to which subject, with what result. Names and numbers of citizens never stand here."""
 
     append_only = True
-    at = models.DateTimeField(db_index=True)
+    at = models.DateTimeField()
     actor_kind = models.CharField(max_length=8)
     actor_id = models.CharField(max_length=64)
     actor_name = models.CharField(max_length=64)
@@ -111,3 +138,8 @@ class Audit(models.Model):
 
     class Meta:
         ordering = [F("at").desc()]
+        indexes = [  # the search goes back in time from the newest; a subject has few lines
+            models.Index(fields=["actor_id", "-at", "-id"], name="audit_by_actor"),
+            models.Index(fields=["action", "-at", "-id"], name="audit_by_action"),
+            models.Index(fields=["-at", "-id"], name="audit_by_time"),
+        ]

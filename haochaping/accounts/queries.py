@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from django.db.models import Count, Model, Q, QuerySet
 
 from haochaping.accounts.models import App, AppKey, Person
-from haochaping.accounts.rules import Actor, Role, Scope, origin_of
+from haochaping.accounts.rules import ADMINISTRATORS, Actor, Role, Scope, origin_of
 from haochaping.kit import blobs
 from haochaping.kit.errors import Refused
 
@@ -46,7 +46,7 @@ def visible(
     """
     if actor.is_system:
         return rows
-    if not actor.scopes or actor.roles <= {Role.ADMIN, Role.AUDITOR}:
+    if not actor.scopes or actor.roles <= ADMINISTRATORS:
         return rows.none()
     if Scope() in actor.scopes:
         return rows
@@ -61,6 +61,21 @@ def visible(
             part &= Q(**{window: scope.window})
         reachable |= part
     return rows.filter(reachable)
+
+
+def looked_after(actor: Actor) -> QuerySet[Person]:
+    """The people whom a system or security administrator looks after: those of the organs within their scopes.
+
+    Somebody who belongs to no organ is looked after by whoever is restricted by nothing.
+    """
+    scopes = {*actor.scopes_as(Role.ADMIN), *actor.scopes_as(Role.SECURITY)}
+    if Scope() in scopes:
+        return Person.objects.all()
+    within = Q(pk__in=[])
+    for scope in scopes:
+        if not scope.window:
+            within |= Q(area__startswith=scope.area, organ__startswith=scope.organ)
+    return Person.objects.filter(within)
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from haochaping.kit import signatures
+from haochaping.kit.errors import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
 
 WINDOW_MS, text_to_sign = signatures.WINDOW_MS, signatures.text_to_sign  # contract §3
 
@@ -16,6 +23,7 @@ class Role(StrEnum):
     """The jobs of people who work here (contract §4)."""
 
     ADMIN = "admin"  # 系统管理员
+    SECURITY = "security"  # 安全保密管理员
     AUDITOR = "auditor"  # 安全审计员
     LEADER = "leader"  # 领导
     SUPERVISOR = "supervisor"  # 督办（省级）
@@ -34,6 +42,7 @@ class Role(StrEnum):
 
 ROLE_NAMES = {
     Role.ADMIN: "系统管理员",
+    Role.SECURITY: "安全保密管理员",
     Role.AUDITOR: "安全审计员",
     Role.LEADER: "领导",
     Role.SUPERVISOR: "督办",
@@ -45,6 +54,83 @@ ROLE_NAMES = {
     Role.ANALYST: "分析员",
     Role.OBSERVER: "观察员",
 }
+# 三员 (GB/T 22239-2019, level 3): one runs the system, one gives rights, one reads what both did. They see no citizen's data.
+ADMINISTRATORS = frozenset({Role.ADMIN, Role.SECURITY, Role.AUDITOR})
+
+
+class Act(StrEnum):
+    """What is done with the people who work here."""
+
+    CREATE = "create"
+    CHANGE = "change"
+    SWITCH = "switch"  # off, and on again
+    RESET = "reset"  # their password
+    GRANT = "grant"  # a role within a scope, and taking it back
+    UNLOCK = "unlock"
+    END = "end"  # their sessions
+
+
+# Whoever makes a person gives them no rights, whoever gives rights makes nobody; the auditor does neither.
+BELONGS_TO = {
+    Act.CREATE: Role.ADMIN,
+    Act.CHANGE: Role.ADMIN,
+    Act.SWITCH: Role.ADMIN,
+    Act.RESET: Role.ADMIN,
+    Act.GRANT: Role.SECURITY,
+    Act.UNLOCK: Role.SECURITY,
+    Act.END: Role.SECURITY,
+}
+NOT_TO_ONESELF = frozenset({Act.SWITCH, Act.RESET, Act.GRANT, Act.UNLOCK})
+
+
+def check_act(actor: Actor, act: Act, *, person_id: str = "", held: frozenset[Role] = frozenset()) -> None:
+    """Refused (403) unless the actor may do this to a person of these roles; the system may.
+
+    A system administrator who could reset the password of the other two would be all three.
+    """
+    if actor.is_system:
+        return
+    owner = BELONGS_TO[act]
+    if not actor.has(owner):
+        raise Refused("not_your_role", 403, f"这件事由{owner.name_zh}办理，您的角色不能办。")
+    if act in NOT_TO_ONESELF and actor.id == person_id:
+        raise Refused("not_yourself", 403, f"不能对自己的账号这样做，请由另一位{owner.name_zh}办理。")
+    if act is Act.RESET and held & (ADMINISTRATORS - {Role.ADMIN}):
+        message = "安全保密管理员和安全审计员的密码不由系统管理员重置：请本人修改；忘记时在服务器上运行 hcp person create 重设。"
+        raise Refused("not_this_password", 403, message)
+
+
+def check_mix(held: frozenset[Role], given: Role) -> None:
+    """Refused (409) if nobody may hold this role beside those: an administrator of the three holds that one alone."""
+    others = held - {given}
+    if not others or not (others | {given}) & ADMINISTRATORS:
+        return
+    names = "、".join(role.name_zh for role in Role if role in others)
+    message = f"三员分立：{given.name_zh}不能与{names}由同一人担任。请先撤销原有角色，或授权给另一人。"
+    raise Refused("roles_exclude_each_other", 409, message)
+
+
+def check_last(lost: frozenset[Role], others: Mapping[Role, int]) -> None:
+    """Refused (409) if one of the three would be left without anybody; `others` counts its other active holders."""
+    for role in Role:
+        if role in lost & ADMINISTRATORS and not others.get(role):
+            message = f"这是最后一位在用的{role.name_zh}，不能撤销或停用。请先让另一人担任{role.name_zh}。"
+            raise Refused("last_administrator", 409, message)
+
+
+PASSWORD_LENGTH, PASSWORD_KINDS, PASSWORDS_KEPT = 10, 3, 5  # characters; kinds of them; passwords that do not come back
+
+
+def kinds_of(password: str) -> int:
+    """How many kinds of characters stand in it: capitals, small letters, digits, anything else."""
+    kinds = (str.isupper, str.islower, str.isdigit)
+    found = {next((n for n, is_one in enumerate(kinds) if is_one(char)), len(kinds)) for char in password}
+    return len(found)
+
+
+def has_expired(changed_at: datetime, now: datetime, days: int) -> bool:
+    """Whether a password of that moment is too old; `days` 0: none ever is."""
+    return days > 0 and now - changed_at >= timedelta(days=days)
 
 
 @dataclass(frozen=True)
@@ -62,6 +148,10 @@ class Scope:
     def covers(self, area: str, organ: str, window: str) -> bool:
         return area.startswith(self.area) and organ.startswith(self.organ) and self.window in {"", window}
 
+    def holds(self, other: Scope) -> bool:
+        """Whether all of the other lies in this one."""
+        return self.covers(other.area, other.organ, other.window)
+
 
 @dataclass(frozen=True)
 class Actor:
@@ -73,12 +163,19 @@ class Actor:
     roles: frozenset[Role] = frozenset()
     scopes: tuple[Scope, ...] = ()
     grants: tuple[tuple[Role, Scope], ...] = ()  # which role goes with which scope, where they were given apart
+    organ: str = ""  # path of the unit somebody belongs to, where that is known
 
     def over(self, *, area: str, organ: str, window: str = "") -> Actor:
         """The actor with only the roles whose own scope covers that place: a role does not act in another grant's scope."""
         if not self.grants:
             return self
         return replace(self, roles=frozenset(role for role, scope in self.grants if scope.covers(area, organ, window)))
+
+    def scopes_as(self, role: Role) -> tuple[Scope, ...]:
+        """Where the actor holds this role."""
+        if not self.grants:
+            return self.scopes if role in self.roles else ()
+        return tuple(scope for held, scope in self.grants if held is role)
 
     @property
     def is_system(self) -> bool:

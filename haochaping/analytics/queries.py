@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import ibis
 
-from haochaping.accounts.rules import Role, Scope
+from haochaping.accounts.rules import ADMINISTRATORS, Scope
 from haochaping.analytics import engine, lake
 from haochaping.analytics.asked import PREFIXES, refuse_unknown
 from haochaping.analytics.metrics import DIMENSIONS, METRICS, Basis, Metric, Unit, sums
@@ -267,6 +267,6 @@ def reach_of(actor: Actor) -> tuple[Scope, ...]:
     """Whose figures an actor may see: as `accounts.queries.visible`. Empty: nobody's."""
     if actor.is_system:
         return EVERYWHERE
-    if actor.roles <= {Role.ADMIN, Role.AUDITOR}:
+    if actor.roles <= ADMINISTRATORS:
         return ()
     return EVERYWHERE if Scope() in actor.scopes else actor.scopes

@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import logout
 from django.contrib.auth.views import redirect_to_login
+from django.shortcuts import redirect
 from django.utils.cache import add_never_cache_headers
 
+from haochaping.accounts import sessions
 from haochaping.accounts.models import Person
+from haochaping.accounts.passwords import why_to_change
+from haochaping.channels.pages import client_of
 from haochaping.console import rules
 from haochaping.kit import clock
 from haochaping.kit.errors import Refused
@@ -22,6 +26,8 @@ if TYPE_CHECKING:
     Page = Callable[..., HttpResponseBase]
 
 SEEN = "seen"  # session: the minute of the last request
+LOGIN = "login"  # session: the number of its row in accounts_session
+ALWAYS_OPEN = frozenset({"password", "alive"})  # to somebody who has first to change their password
 
 
 def needs(*roles: Any) -> Callable[[Page], Page]:
@@ -34,10 +40,12 @@ def needs(*roles: Any) -> Callable[[Page], Page]:
         @wraps(page)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             person = request.user
-            if not isinstance(person, Person) or _rested(request):
+            if not isinstance(person, Person) or not _goes_on(request, person):
                 return redirect_to_login(request.get_full_path() if request.method == "GET" else "/console/")
+            if first := _first(request, person):
+                return redirect(first)
             if not person.actor().has(*roles):
-                raise Refused("not_your_role", 403, "您的角色不能打开这个页面。需要时请联系系统管理员。")
+                raise Refused("not_your_role", 403, _not_yours(person))
             answer = page(request, *args, **kwargs)
             add_never_cache_headers(answer)
             return answer
@@ -48,13 +56,50 @@ def needs(*roles: Any) -> Callable[[Page], Page]:
     return guard
 
 
+def _first(request: HttpRequest, person: Person) -> str:
+    """The page that this person has to go through before any other; "" if there is none."""
+    route = request.resolver_match.url_name if request.resolver_match else ""
+    if route not in ALWAYS_OPEN and why_to_change(person, clock.now()):
+        return "console:password"
+    return ""
+
+
+def _not_yours(person: Person) -> str:
+    if not person.actor().roles:
+        return "您还没有任何角色，不能打开这个页面。请联系安全保密管理员授权。"
+    return "您的角色不能打开这个页面。需要时请联系安全保密管理员授权。"
+
+
+def _goes_on(request: HttpRequest, person: Person) -> bool:
+    """Whether this login has neither rested too long nor been ended; a new one is noted."""
+    if _rested(request):
+        return False
+    number = request.session.get(LOGIN)
+    if number is None:
+        agent = request.headers.get("User-Agent", "")
+        request.session[LOGIN] = sessions.begin(person, address=client_of(request), user_agent=agent, now=clock.now())
+    elif not sessions.goes_on(number, person):
+        logout(request)
+        return False
+    return True
+
+
+def leave(request: HttpRequest) -> None:
+    """Note that this login is over; whoever calls it logs out."""
+    if number := request.session.get(LOGIN):
+        sessions.end(number, now=clock.now())
+
+
 def _rested(request: HttpRequest) -> bool:
     """Whether the session rested too long, and so was ended; else it is marked as used, at most once a minute."""
     minute = int(clock.now().timestamp() // 60)
     seen = request.session.get(SEEN, minute)
     if minute - seen > rules.IDLE.total_seconds() // 60:
+        leave(request)
         logout(request)
         return True
     if seen != minute or SEEN not in request.session:
         request.session[SEEN] = minute
+        if number := request.session.get(LOGIN):
+            sessions.use(number, now=clock.now())
     return False

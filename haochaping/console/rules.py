@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from haochaping.accounts.rules import Role
+from haochaping.accounts.rules import ADMINISTRATORS, Role
 from haochaping.kit import clock
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ MAY_OPEN = {
     "reveal": frozenset({R.SUPERVISOR, R.CITY, R.HANDLER, R.OPERATOR}),
     "repair": frozenset({R.SUPERVISOR, R.CITY, R.ADMIN}),
     "batches": frozenset({R.SUPERVISOR, R.CITY}),
-    "overview": EVERYONE - {R.ADMIN, R.AUDITOR, R.OPERATOR, R.REVIEWER},
-    "directory": EVERYONE - {R.AUDITOR, R.OBSERVER},
+    "overview": EVERYONE - ADMINISTRATORS - {R.OPERATOR, R.REVIEWER},
+    "directory": EVERYONE - {R.SECURITY, R.AUDITOR, R.OBSERVER},
     "policy": EVERYONE,
     "indicators": EVERYONE,
     "telephone": frozenset({R.OPERATOR, R.CITY, R.SUPERVISOR}),

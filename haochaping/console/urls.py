@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from haochaping.console.pages import (
+    account,
     apps,
     batches,
     callouts,
@@ -38,7 +39,8 @@ urlpatterns = [
     path("", workbench.workbench, name="workbench"),
     path("login", entry.login, name="login"),
     path("logout", entry.logout, name="logout"),
-    path("password", entry.password, name="password"),
+    path("password", account.password, name="password"),
+    path("password/sessions", account.end_others, name="own_sessions_end"),
     path("alive", entry.alive, name="alive"),
     path("orders/", orders.orders, name="orders"),
     path("orders/export", orders.export, name="orders_export"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from procrastinate.contrib.django import app
 
+from haochaping.accounts import sessions
 from haochaping.accounts.commands import forget_nonces
 from haochaping.flow import marking, repair, services
 from haochaping.kit import clock
@@ -19,6 +20,12 @@ def resume_parked(timestamp: int) -> None:  # noqa: ARG001
 @app.task(queue="minute", pass_context=False)
 def drop_old_nonces(timestamp: int) -> None:  # noqa: ARG001
     forget_nonces(now=clock.now())
+
+
+@app.periodic(cron="10 3 * * *")
+@app.task(queue="minute", pass_context=False)
+def drop_old_sessions(timestamp: int) -> None:  # noqa: ARG001
+    sessions.forget(now=clock.now())
 
 
 @app.periodic(cron="* * * * *")

@@ -81,6 +81,7 @@ def describe(parser: argparse.ArgumentParser) -> None:
     person.add_argument("--role", required=True)
     person.add_argument("--area", default="", help="area code; its whole subtree")
     person.add_argument("--organ", default="", help="organ code; its whole subtree")
+    person.add_argument("--temporary", action="store_true", help="the password must be changed at the first login")
 
     regions = add(
         "regions", load_regions, "the official regions whose codes begin with these prefixes, merged ones included"
@@ -223,9 +224,9 @@ def create_person(given: Given) -> int:
     from django.contrib.auth.password_validation import validate_password
     from django.core.exceptions import ValidationError
 
-    from haochaping.accounts import commands
+    from haochaping.accounts import people
     from haochaping.accounts.rules import Role, Scope, area_prefix
-    from haochaping.directory.queries import organ
+    from haochaping.directory.queries import organ, snapshot
     from haochaping.kit import clock
 
     roles = {role.value for role in Role}
@@ -243,7 +244,15 @@ def create_person(given: Given) -> int:
         print("hcp: " + " ".join(error.messages), file=sys.stderr)
         return 1
     scope = Scope(area_prefix(given.area.ljust(12, "0")) if given.area else "", found.path if found else "")
-    commands.create_person(given.username, given.name, password, [(Role(given.role), scope)], now=clock.now())
+    people.create_person(
+        given.username,
+        given.name,
+        password,
+        [(Role(given.role), scope)],
+        now=clock.now(),
+        home=people.Home(found.code, found.path, snapshot().area_path(found.area)) if found else None,
+        must_change=given.temporary,
+    )
     print(f"{given.username}: {Role(given.role).name_zh}")
     return 0
 

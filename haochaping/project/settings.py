@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from haochaping.accounts.rules import PASSWORD_LENGTH
 from haochaping.kit import config, keys, postgres
 from haochaping.kit.config import ROOT, Misconfigured
 from haochaping.project.database import django_database
@@ -105,11 +106,19 @@ AUTH_USER_MODEL = "accounts.Person"
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 PASSWORD_HASHERS = ["haochaping.accounts.passwords.Argon2"]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": PASSWORD_LENGTH},
+    },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ("username", "name")},
+    },
+    {"NAME": "haochaping.accounts.passwords.Kinds"},
+    {"NAME": "haochaping.accounts.passwords.NotRecent"},
 ]
+PASSWORD_DAYS = config.integer("PASSWORD_DAYS", 90)  # 0: a password never grows too old
 LOGIN_URL = "/console/login"
 LOGIN_REDIRECT_URL = "/console/"
 LOGOUT_REDIRECT_URL = "/console/login"

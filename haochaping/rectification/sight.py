@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from haochaping.accounts.queries import visible
-from haochaping.accounts.rules import Actor, Role, Scope
+from haochaping.accounts.rules import ADMINISTRATORS, Actor, Role, Scope
 from haochaping.evaluation.queries import is_withdrawn
 from haochaping.kit.errors import Refused
 from haochaping.rectification import workflow
@@ -30,7 +30,7 @@ def orders_for(actor: Actor) -> QuerySet[Order]:
     """The orders an actor may see: those in their scopes, those their organ has a share in, a rater's own. No probe's."""
     if actor.kind == "citizen":
         return Order.objects.filter(pk=actor.id) if _is_uuid(actor.id) else Order.objects.none()
-    if not actor.is_system and actor.roles <= {Role.CLERK, Role.ADMIN, Role.AUDITOR}:
+    if not actor.is_system and actor.roles <= ADMINISTRATORS | {Role.CLERK}:
         return Order.objects.none()
     orders = Order.objects.filter(is_probe=False)
     if actor.is_system or Scope() in actor.scopes:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from haochaping.accounts.commands import create_person
 from haochaping.accounts.models import Audit
+from haochaping.accounts.people import create_person
 from haochaping.accounts.rules import Role, Scope
 from haochaping.channels.callouts.commands import take_next
 from haochaping.channels.models import CallOut, Entry, Inspection

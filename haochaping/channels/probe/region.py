@@ -8,8 +8,9 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from haochaping.accounts.commands import create_app, create_person, new_key, revoke_key, switch_off
+from haochaping.accounts.commands import create_app, new_key, revoke_key
 from haochaping.accounts.models import App, AppKey
+from haochaping.accounts.people import create_person, switch_off
 from haochaping.accounts.rules import Actor, Role, Scope
 from haochaping.channels.device.commands import forget_devices, revoke
 from haochaping.directory.commands import put_clerks, put_halls, put_organs, put_regions, put_windows

@@ -1,26 +1,22 @@
-"""Coming in, going out, and one's password."""
+"""Coming in and going out."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.contrib import messages
-from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
-from django.contrib.auth.views import LoginView, LogoutView, PasswordChangeView
+from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.views import LoginView, LogoutView
 from django.http import HttpResponse
-from django.urls import reverse_lazy
-from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from haochaping.accounts.commands import audit
 from haochaping.accounts.models import Person
-from haochaping.console.access import needs
+from haochaping.console.access import leave, needs
 from haochaping.console.rules import MAY_OPEN
 from haochaping.kit import clock
 
 if TYPE_CHECKING:
-    from django import forms
     from django.http import HttpRequest
 
 
@@ -65,46 +61,11 @@ class Logout(LogoutView):
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if isinstance(request.user, Person):
             audit(request.user.actor(), "logout", request.user.username, now=clock.now())
+            leave(request)
         return super().post(request, *args, **kwargs)
 
 
 logout = require_POST(Logout.as_view())
-
-
-class PasswordForm(PasswordChangeForm):
-    error_messages = {
-        "password_mismatch": "两次输入的新密码不一样，请重新输入。",
-        "password_incorrect": "当前密码不正确，请重新输入。",
-    }
-    field_order = ["old_password", "new_password1", "new_password2"]
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        labels = {"old_password": "当前密码", "new_password1": "新密码", "new_password2": "再输一次新密码"}
-        for name, label in labels.items():
-            field: forms.Field = self.fields[name]
-            field.label = label
-            field.error_messages["required"] = f"请填写{label}。"
-
-
-@method_decorator(needs(*MAY_OPEN["password"]), name="dispatch")
-class Password(PasswordChangeView):
-    template_name = "console/password.html"
-    form_class = PasswordForm
-    success_url = reverse_lazy("console:workbench")
-
-    def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
-        answer = super().form_valid(form)
-        audit(form.user.actor(), "change_password", form.user.username, now=clock.now())
-        messages.success(self.request, "密码已修改，其他设备上的登录已失效。")
-        return answer
-
-    def form_invalid(self, form: PasswordChangeForm) -> HttpResponse:
-        return self.render_to_response(self.get_context_data(form=form), status=422)
-
-
-password = never_cache(Password.as_view())
-password.needs = MAY_OPEN["password"]  # type: ignore[attr-defined]
 
 
 @needs(*MAY_OPEN["workbench"])

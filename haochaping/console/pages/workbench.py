@@ -40,6 +40,8 @@ def workbench(request: HttpRequest) -> HttpResponse:
         return redirect("console:overview")
     if may_open("audit", actor.roles):
         return redirect("console:audit")
+    if actor.has(Role.SECURITY):
+        return redirect("console:password")
     if actor.has(Role.ADMIN):
         year = clock.day(now).year + 1
         checks = {

@@ -123,9 +123,9 @@ def load(profile: str, scale: str, now: datetime, progress: Progress) -> Report:
     if marker is not None and marker.is_complete:
         return Report(did=False)
     if marker is None:
-        from haochaping.project.demo.people import new_password
+        from haochaping.accounts.passwords import made_password
 
-        marker = Marker(profile, scale, now.isoformat(), new_password())
+        marker = Marker(profile, scale, now.isoformat(), made_password())
         marker.save()
     else:
         progress.say("上次装载没有完成，接着装载 going on with an interrupted load")

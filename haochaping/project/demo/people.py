@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
-from haochaping.accounts import commands
+from haochaping.accounts import commands, people
 from haochaping.accounts.models import App, Person
 from haochaping.accounts.rules import Actor, Role, Scope
 from haochaping.directory.queries import snapshot
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from haochaping.project.demo.province import Organ, Province
-
-_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that is mistaken for something else
 
 
 class Account(NamedTuple):
@@ -54,10 +51,6 @@ class Cast:
         return city if area_path.startswith(city.scopes[0].area) else self.actors["supervisor"]
 
 
-def new_password() -> str:
-    return "-".join("".join(secrets.choice(_LETTERS) for _ in range(4)) for _ in range(3))
-
-
 def accounts(province: Province) -> list[Account]:
     """The accounts of contract §4 for this province, and two that the story of an objection needs."""
     region = province.profile.region
@@ -65,7 +58,8 @@ def accounts(province: Province) -> list[Account]:
     place = snapshot().regions[city.ljust(12, "0")].name
     everything = Scope(area=region)
     return [
-        Account("admin", Role.ADMIN, Scope(), "系统管理员", "数据接口，基础信息检查，评价规则"),
+        Account("admin", Role.ADMIN, Scope(), "系统管理员", "人员，数据接口，基础信息检查，评价规则"),
+        Account("security", Role.SECURITY, Scope(), "安全保密管理员", "人员授权，登录锁定，结束登录"),
         Account("audit", Role.AUDITOR, Scope(), "安全审计员", "审计日志：谁登录、查看、导出过什么"),
         Account("leader", Role.LEADER, everything, "领导", "总览：主动评价率、差评率、整改率"),
         Account(
@@ -94,11 +88,9 @@ def create_people(province: Province, password: str, now: datetime, seed: int) -
     """Every account, and one who rectifies for each area that has a platform; repeatable."""
     random = Random(f"people {province.profile.key} {seed}")  # noqa: S311
     for account in accounts(province):
-        commands.create_person(
-            account.username, person_name(random), password, [(account.role, account.scope)], now=now
-        )
+        people.create_person(account.username, person_name(random), password, [(account.role, account.scope)], now=now)
     for area in [*app_areas(province), province.profile.region]:
-        commands.create_person(
+        people.create_person(
             f"rectifier-{area}", person_name(random), password, [(Role.HANDLER, Scope(area=area))], now=now
         )
 
