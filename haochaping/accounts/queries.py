@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db.models import Count, Model, Q, QuerySet
 
-from haochaping.accounts.models import App, AppKey, Person
+from haochaping.accounts.models import App, AppKey, Grant, Person
 from haochaping.accounts.rules import ADMINISTRATORS, Actor, Role, Scope, origin_of
 from haochaping.kit import blobs
 from haochaping.kit.errors import Refused
@@ -173,6 +173,14 @@ def live_keys() -> dict[str, int]:
 def app_names(app_ids: set[str]) -> dict[str, str]:
     """What those of these apps are called that there are, switched off or not."""
     return dict(App.objects.filter(app_id__in=app_ids).values_list("app_id", "name"))
+
+
+def clerks_at(window: str) -> dict[str, str]:
+    """Who may log in as a clerk of that window: names by the person's id."""
+    if not window:
+        return {}
+    grants = Grant.objects.filter(role=Role.CLERK, window=window, person__is_active=True).select_related("person")
+    return {str(grant.person_id): grant.person.name for grant in grants.order_by("person__name", "person_id")}
 
 
 def _read_app(app_id: str) -> AppInfo | None:

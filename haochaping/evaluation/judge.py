@@ -30,6 +30,7 @@ class IndicatorInfo:
     name: str
     level: int
     is_active: bool
+    dimension: str = "business"  # policy.rules.DIMENSIONS
 
 
 def judge_alone(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Max
+from django.db.models import Exists, Max, OuterRef
 
 from haochaping.accounts.queries import visible
 from haochaping.evaluation.judge import IndicatorInfo
@@ -27,6 +27,7 @@ from haochaping.kit.errors import Refused
 from haochaping.kit.rows import hexed
 from haochaping.kit.workdays import deadline
 from haochaping.policy.queries import calendar, indicators, policy_at, rules
+from haochaping.policy.rules import APPEAL_KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -175,6 +176,13 @@ def excluded(ids: Iterable[UUID]) -> set[UUID]:
     return {event_id for event_id, n, excludes in rows if excludes and latest[event_id] == n}
 
 
+def set_aside_otherwise() -> Exists:
+    """For a row whose key is a service event's: whether its latest ruling excludes the rating, and no appeal did it."""
+    later = Ruling.objects.filter(event_id=OuterRef("event_id"), n__gt=OuterRef("n"))
+    excluding = Ruling.objects.filter(event_id=OuterRef("pk"), excludes=True).exclude(kind__in=APPEAL_KINDS)
+    return Exists(excluding.exclude(Exists(later)))
+
+
 def services_seen_by(actor: Actor, ids: Iterable[UUID]) -> dict[UUID, ServiceEvent]:
     """Of these service events, those in this actor's places, by id."""
     return visible(ServiceEvent.objects.filter(id__in=list(ids)), actor).in_bulk()
@@ -204,7 +212,9 @@ def _policy(area: str, day: date) -> Policy:
 
 def catalogue(area: str, day: date) -> Mapping[str, IndicatorInfo]:
     """Every indicator by code, retired ones marked, as in force in that area on that day."""
-    return {n.code: IndicatorInfo(n.name, n.level, n.is_active) for n in indicators(area, day, retired=True)}
+    return {
+        n.code: IndicatorInfo(n.name, n.level, n.is_active, n.dimension) for n in indicators(area, day, retired=True)
+    }
 
 
 def evaluation_row(row: Evaluation) -> dict[str, Any]:

@@ -156,4 +156,6 @@ def _bad(row: dict[str, Any], w: Wanted) -> RatedBad:
         no_reason=row["no_reason"],
         is_probe=row["is_probe"],
         words=w.submission.words,
+        aspect=row["aspect"],
+        dimensions=frozenset(w.known[code].dimension for code in row["indicators"]),
     )

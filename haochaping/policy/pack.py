@@ -147,6 +147,7 @@ class Dispatch(Sourced, frozen=True, kw_only=True):
     route: Literal["direct", "hotline"]
     hotline: str = ""
     joint_lead: str = ""  # who leads when several organs are concerned
+    platform_organ: str = ""  # code of the organ that answers for the online platform; "": whoever served
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -186,6 +187,12 @@ class Callback(Sourced, frozen=True, kw_only=True):
 
 class Reopen(Sourced, frozen=True, kw_only=True):
     times: int
+
+
+class Archive(Sourced, frozen=True, kw_only=True):
+    """归档: how long after its end an order may still be taken up again."""
+
+    after: Limit
 
 
 class Disclosure(Sourced, frozen=True, kw_only=True):
@@ -281,6 +288,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     extension: Extension
     callback: Callback
     reopen: Reopen
+    archive: Archive
     disclosure: Disclosure
     warnings: Warnings
     invitation: Invitation

@@ -171,6 +171,7 @@ def summary(policy: Policy) -> list[str]:
     lines += [
         f"退单：{returns}{_mark(p.returns)}；延期：{p.extension.times} 次，最长 {p.extension.longest}{_mark(p.extension)}；重办：{p.reopen.times} 次",
         f"申诉：派发后 {p.appeal.within} 内（{'、'.join(APPEAL_KINDS[k] for k in p.appeal.kinds)}）{_mark(p.appeal)}",
+        f"归档：办结后 {p.archive.after}{_mark(p.archive.after)}",
         f"回访：实名 {p.callback.real_name:.0%}，其余 {p.callback.others:.0%}，拨打 {p.callback.tries} 次",
         f"短信邀评：{_invited(p)}{_mark(p.invitation)}",
         f"未评回访：抽 {p.callout.share:.0%}，同一人 {p.callout.quota.within}内至多 {p.callout.quota.n} 次，拨打 {p.callout.tries} 次{_mark(p.callout)}",

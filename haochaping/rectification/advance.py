@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from haochaping.accounts.rules import SYSTEM
+from haochaping.evaluation.queries import rulings, set_aside_otherwise
 from haochaping.kit import clock
 from haochaping.outbox.commands import tell
 from haochaping.policy.queries import calendar
@@ -104,6 +105,23 @@ def _escalate(order: Order, now: datetime) -> bool:
     return True
 
 
+def _set_aside(order: Order, now: datetime) -> bool:
+    """The rating left the figures otherwise than by an appeal (an entry that differs, a void batch): nobody need answer it."""
+    move(order, "set_aside", SYSTEM, {"reason": rulings(order.pk)[-1].reason}, now=now)
+    return True
+
+
+def _restore(order: Order, now: datetime) -> bool:
+    move(order, "restore", SYSTEM, {"reason": rulings(order.pk)[-1].reason}, now=now)
+    return True
+
+
+def _archive(order: Order, now: datetime) -> bool:
+    """The time to take it up again is over."""
+    move(order, "archive", SYSTEM, {}, now=now)
+    return True
+
+
 def _settled(now: datetime) -> Q:
     """Provisional limits that lie before the first day that an announcement may still move."""
     year = clock.day(now).year
@@ -137,4 +155,7 @@ DUTIES: dict[str, tuple[Callable[[datetime], Q], Callable[[Order, datetime], boo
         _mark_late,
     ),
     "escalate": (lambda now: _open() & Q(next_escalation__lte=now), _escalate),
+    "set_aside": (lambda _: _open() & ~Q(state=State.APPEALING) & Q(set_aside_otherwise()), _set_aside),
+    "restore": (lambda _: Q(state=State.VOIDED, set_aside=True) & ~Q(set_aside_otherwise()), _restore),
+    "archive": (lambda now: Q(archived_at=None, archive_due__lte=now), _archive),
 }

@@ -10,6 +10,7 @@ from django.db.models import F
 
 from haochaping.accounts.commands import audit
 from haochaping.accounts.rules import SYSTEM, Actor
+from haochaping.directory.queries import snapshot
 from haochaping.evaluation import queries as evaluation
 from haochaping.kit import clock, ids
 from haochaping.kit.errors import FieldError, Refused
@@ -18,7 +19,7 @@ from haochaping.kit.rows import Attached, columns_of, insert_new
 from haochaping.outbox.commands import notes
 from haochaping.rectification import queries, rules, search
 from haochaping.rectification.advance import advance
-from haochaping.rectification.effects import enter, rulebook
+from haochaping.rectification.effects import Rulebook, enter, rulebook
 from haochaping.rectification.models import Move, Order, OrderPart, OrderSearch
 from haochaping.rectification.moving import move
 from haochaping.rectification.search import forget_words
@@ -97,10 +98,31 @@ def _new_order(rated: RatedBad, now: datetime) -> Order:
         moves=1,
     )
     rules_ = rulebook(order)
+    order.route = rules_.policy.dispatch.route
+    _point_out(order, rated, rules_)
     order.sampled = rules.is_sampled(rated.id, rules_.policy.callback.others)
-    is_clear = bool(rated.organ_code and rated.organ_path)
+    is_clear = bool(order.organ_code and order.organ_path)
     enter(order, State.DISPATCHED if is_clear else State.ARBITRATING, since=now, now=now, rules_=rules_, anew=True)
     return order
+
+
+def _point_out(order: Order, rated: RatedBad, rules_: Rulebook) -> None:
+    """Name the organ that the rating points at; none where it points at several, which only the arbiter can weigh."""
+    known = snapshot()
+    window, item = known.windows.get(rated.window_code), known.item(rated.task_code)
+    pointed = rules.responsible(
+        rated,
+        window=window.organ if window else "",
+        item=item.organ if item else "",
+        platform=rules_.policy.dispatch.platform_organ,
+    )
+    if pointed == (rated.organ_code,):
+        return
+    organ = known.organs.get(pointed[0]) if len(pointed) == 1 else None
+    if organ is None or not organ.is_active:
+        order.organ_code = order.organ_name = order.organ_path = ""
+    else:
+        order.organ_code, order.organ_name, order.organ_path = organ.code, organ.name, organ.path
 
 
 def perform(*, order_id: UUID, verb: str, actor: Actor, facts: Mapping[str, Any], now: datetime) -> Order:
@@ -169,6 +191,6 @@ def reveal(order: Order, *, actor: Actor, reason: str, now: datetime) -> Reveale
         who = evaluation.open_identity(order.pk)
         if who is None:
             raise Refused("no_identity", 404, "评价人没有留下身份信息，或已撤回。")
-        part = min(queries.parts_in(order, actor))
+        part = min(queries.parts_in(order, actor) & {Part.HANDLER, Part.OPERATOR, Part.SUPERVISOR})
         audit(actor, queries.REVEAL, str(order.pk), now=now, facts={"reason": mask_text(reason), "part": part})
     return Revealed(who.name, who.mobile)

@@ -63,8 +63,10 @@ def enter(order: Order, state: State, *, since: datetime, now: datetime, rules_:
         if state is State.VERIFYING and (order.real_name or order.opens_identity):
             term = rules_.policy.limit(Step.CONTACT)
             order.contact_due, order.contacted_at = rules.over(since, term, rules_.calendar).at, None
+        order.archive_due = None
         if not state.is_open:
             order.closed_at = now
+            order.archive_due = rules.over(now, rules_.policy.archive.after.term, rules_.calendar).at
     if is_new or anew:
         set_clocks(order, rules_, anew=anew)
     mark_late(order, now, rules_)
@@ -175,6 +177,39 @@ def _request_extension(order: Order, move: Happening) -> None:
     order.extension_asked = rules.end_of(date.fromisoformat(move.facts["until"]))
 
 
+def _respond(order: Order, _: Happening) -> None:
+    order.unanswered_since = None
+
+
+def _relay(order: Order, move: Happening) -> None:
+    order.unanswered_since = move.now
+    if order.state == State.VERIFYING:
+        order.contacted_at = order.contacted_at or move.now
+
+
+def _convene(order: Order, move: Happening) -> None:
+    order.convened_at = move.now
+
+
+def _conclude(order: Order, _: Happening) -> None:
+    order.convened_at = None
+
+
+def _set_aside(order: Order, _: Happening) -> None:
+    order.set_aside, order.convened_at, order.unanswered_since = True, None, None
+
+
+def _restore(order: Order, move: Happening) -> None:
+    """The time it lay aside is nobody's delay: the whole answer limit is granted again, as an extension is."""
+    book = rulebook(order)
+    order.set_aside, order.closed_at = False, None
+    order.extended_until = rules.over(move.now, book.policy.answer_limit(order.severity), book.calendar).at
+
+
+def _archive(order: Order, move: Happening) -> None:
+    order.archived_at = move.now
+
+
 def _grant_extension(order: Order, _: Happening) -> None:
     order.extensions += 1
     order.extended_until, order.extension_asked = order.extension_asked, None
@@ -251,5 +286,12 @@ _EFFECTS: dict[str, Callable[[Order, Happening], None]] = {
     "unsatisfied": _unsatisfied,
     "reopen": _reopen,
     "urge": _urge,
+    "relay": _relay,
+    "respond": _respond,
+    "convene": _convene,
+    "conclude": _conclude,
+    "set_aside": _set_aside,
+    "restore": _restore,
+    "archive": _archive,
     "escalate": _escalate,
 }

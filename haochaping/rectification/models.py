@@ -27,6 +27,7 @@ class Order(models.Model):
     item_name = models.CharField(max_length=500, blank=True, default="")
     service_day = models.DateField()
     rated_day = models.DateField()
+    route = models.CharField("派发途径", max_length=8, default="direct")  # direct | hotline, by the policy of its day
     rules_area = models.CharField(
         max_length=12
     )  # whose policy holds, that of the place that was rated, whoever takes over
@@ -60,6 +61,10 @@ class Order(models.Model):
     is_true = models.BooleanField("属实", null=True)
     is_reasonable = models.BooleanField("合理", null=True)
     cause = models.CharField("原因", max_length=12, blank=True, default="")
+    charged_code = models.CharField("责任单位代码", max_length=18, blank=True, default="")  # "" before it is verified,
+    charged_name = models.CharField(
+        "责任单位", max_length=200, blank=True, default=""
+    )  # or where master data names none
     severity = models.CharField("难易", max_length=10, default="general")  # simple | general | complex
     answer_kind = models.CharField(max_length=10, blank=True, default="")  # submitted | explained | "" (again)
     reply = models.TextField("答复", blank=True, default="")
@@ -79,6 +84,12 @@ class Order(models.Model):
     extensions = models.SmallIntegerField(default=0)
     calls = models.SmallIntegerField(default=0)  # of this round of callbacks
     urged = models.SmallIntegerField(default=0)
+    # besides the way
+    convened_at = models.DateTimeField("列入协调会时间", null=True)  # None again once the meeting has concluded
+    unanswered_since = models.DateTimeField(null=True)  # a message to the rater waits for its answer
+    set_aside = models.BooleanField("评价已剔除", default=False)  # voided otherwise than by an appeal
+    archive_due = models.DateTimeField(null=True)  # from when on it cannot be taken up again
+    archived_at = models.DateTimeField("归档时间", null=True)
 
     class Meta:
         indexes = [
@@ -89,6 +100,9 @@ class Order(models.Model):
                 fields=["next_escalation"], name="order_to_escalate", condition=Q(next_escalation__isnull=False)
             ),
             models.Index(fields=["id"], name="order_provisional", condition=Q(due_is_provisional=True)),
+            models.Index(fields=["convened_at"], name="order_convened", condition=Q(convened_at__isnull=False)),
+            models.Index(fields=["archive_due"], name="order_to_archive", condition=Q(archived_at=None)),
+            models.Index(fields=["id"], name="order_set_aside", condition=Q(set_aside=True)),
             # the lists: open ones most urgent first, ended ones newest first, and what is rare among a million
             models.Index(fields=["step_due", "order_no"], name="order_open", condition=Q(closed_at=None)),
             models.Index(fields=["-closed_at", "-order_no"], name="order_ended", condition=Q(closed_at__isnull=False)),
@@ -141,3 +155,27 @@ class OrderPart(models.Model):
     due = models.DateTimeField()
     done_at = models.DateTimeField(null=True)
     contribution = models.TextField(blank=True, default="")
+
+
+class RelayMessage(models.Model):
+    """平台转接: what was said between those who work on an order and its rater, neither knowing the other.
+
+    Apart from the moves, for what a rater wrote is erased at their wish.
+    """
+
+    pk = models.CompositePrimaryKey("order_id", "n")
+    order_id = models.UUIDField()
+    n = models.SmallIntegerField()
+    by = models.CharField(max_length=12)  # handler | operator | citizen
+    text = models.TextField()
+    at = models.DateTimeField()
+
+
+class OpenedTo(models.Model):
+    """A clerk to whom the unit has opened an order, so that they can state their view and appeal (design §1.3)."""
+
+    pk = models.CompositePrimaryKey("order_id", "person_id")
+    order_id = models.UUIDField()
+    person_id = models.CharField(max_length=64, db_index=True)
+    name = models.CharField(max_length=64)
+    at = models.DateTimeField()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import Max
 
+from haochaping.accounts.queries import clerks_at
 from haochaping.accounts.rules import Actor, area_prefix
 from haochaping.directory.queries import snapshot
 from haochaping.evaluation import queries as evaluation
@@ -15,12 +16,13 @@ from haochaping.outbox.commands import TOPICS, tell
 from haochaping.policy.rules import Step
 from haochaping.rectification import queries, rules, search, workflow
 from haochaping.rectification.effects import Happening, Rulebook, enter, leave, rulebook
-from haochaping.rectification.models import Move, Order, OrderPart
+from haochaping.rectification.models import Move, OpenedTo, Order, OrderPart, RelayMessage
+from haochaping.rectification.rules import CHARGED_NAMES, Charged
 from haochaping.rectification.standing import standing_of
 from haochaping.rectification.workflow import Part, State
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from haochaping.directory.queries import OrganInfo
@@ -40,9 +42,9 @@ def move(
     history = _history(order, verb, part, actor, source=line.source, target=target, now=now)
     history.facts = clean
     leave(order, verb, Happening(clean, now, target, by_operator=part is Part.OPERATOR))
-    if verb == "assign":
-        _assign(order, actor, clean, rules_, now)
-    anew = verb in {"confirm", "grant_extension"}
+    if write := _WRITES.get(verb):
+        write(order, history, actor, rules_)
+    anew = verb in {"confirm", "grant_extension", "restore"}
     enter(order, target, since=since or now, now=now, rules_=rules_, anew=anew)
     if verb in {"uphold", "dismiss"}:
         _rule(order, target, by=actor.name, reason=clean["ruling"], now=now)
@@ -74,13 +76,29 @@ def _history(order: Order, verb: str, part: Part, actor: Actor, *, source: str, 
     )
 
 
-def _assign(order: Order, actor: Actor, facts: Mapping[str, Any], rules_: Rulebook, now: datetime) -> None:
+def _assign(order: Order, move: Move, actor: Actor, rules_: Rulebook) -> None:
     """Hand the order to its lead, and their shares to the co-units that the arbiter names, each with its own clock."""
-    lead = _organ("organ", facts["organ"], actor)
-    others = [_organ("co_organs", code, actor) for code in facts.get("co_organs", ()) if code != lead.code]
+    lead = _organ("organ", move.facts["organ"], actor)
+    others = [_organ("co_organs", code, actor) for code in move.facts.get("co_organs", ()) if code != lead.code]
     order.organ_code, order.organ_name, order.organ_path = lead.code, lead.name, lead.path
     order.area, order.area_path = lead.area, area_prefix(lead.area)
     OrderPart.objects.filter(order_id=order.id, done_at=None).delete()
+    OpenedTo.objects.filter(order_id=order.id).delete()  # another organ's clerks have no business here any more
+    _share_out(order, others, rules_, move.at)
+
+
+def _join(order: Order, move: Move, actor: Actor, rules_: Rulebook) -> None:
+    """联合办理: further units get their shares; who leads, leads on. 422 where none of those named is new."""
+    owing = set(OrderPart.objects.filter(order_id=order.id, done_at=None).values_list("organ_code", flat=True))
+    named = [_organ("co_organs", code, actor) for code in move.facts["co_organs"]]
+    others = [organ for organ in named if organ.code not in owing | {order.organ_code}]
+    if not others:
+        message = "这些单位已经在办这件工单，请填写其他单位的代码。"
+        raise Refused("facts_refused", 422, message, (FieldError("co_organs", "known", message),))
+    _share_out(order, others, rules_, move.at)
+
+
+def _share_out(order: Order, others: list[OrganInfo], rules_: Rulebook, now: datetime) -> None:
     last = OrderPart.objects.filter(order_id=order.id).aggregate(last=Max("n"))["last"] or 0
     due = rules.over(now, rules_.policy.limit(Step.RECTIFY, order.severity), rules_.calendar).at
     OrderPart.objects.bulk_create(
@@ -95,6 +113,46 @@ def _assign(order: Order, actor: Actor, facts: Mapping[str, Any], rules_: Rulebo
         )
         for n, organ in enumerate(others, 1)
     )
+
+
+def _charge(order: Order, _move: Move, _actor: Actor, _rules: Rulebook) -> None:
+    """Whose fault it is by its cause: the window's organ, the item's owner, the platform's builder, or who answers."""
+    known, charged = snapshot(), rules.who_is_charged(order.cause)
+    window, item = known.windows.get(order.window_code), known.item(order.task_code)
+    codes = {
+        Charged.WINDOW: window.organ if window else "",
+        Charged.ITEM: item.organ if item else "",
+        Charged.PLATFORM: _rules.policy.dispatch.platform_organ,
+        Charged.HALL: "",  # no organ stands behind a hall in the master data
+    }
+    organ = known.organs.get(codes.get(charged, "") or order.organ_code)
+    order.charged_code, order.charged_name = (organ.code, organ.name) if organ else ("", "")
+    if charged is Charged.HALL:
+        order.charged_code, order.charged_name = "", CHARGED_NAMES[charged]
+
+
+def _relay(order: Order, move: Move, _actor: Actor, _rules: Rulebook) -> None:
+    """The message itself stands apart from the history, which nobody can change: what a rater wrote they may take back."""
+    n = RelayMessage.objects.filter(order_id=order.id).count() + 1
+    RelayMessage.objects.create(order_id=order.id, n=n, by=move.by, text=move.facts.pop("text"), at=move.at)
+
+
+def _open_to_clerk(order: Order, move: Move, _actor: Actor, _rules: Rulebook) -> None:
+    person = move.facts["clerk"]
+    name = clerks_at(order.window_code).get(person, "")
+    OpenedTo.objects.get_or_create(order_id=order.id, person_id=person, defaults={"name": name, "at": move.at})
+    move.facts["clerk"] = name
+
+
+_WRITES: dict[str, Callable[[Order, Move, Actor, Rulebook], None]] = {
+    "assign": _assign,
+    "join": _join,
+    "confirm": _charge,
+    "submit": _charge,
+    "relay": _relay,
+    "respond": _relay,
+    "open_to_clerk": _open_to_clerk,
+}
 
 
 def _organ(field: str, code: str, actor: Actor) -> OrganInfo:

@@ -27,7 +27,7 @@ class Need(NamedTuple):
     """One input. `choices` of None: whatever the policy or the directory offers at that moment."""
 
     label: str
-    kind: str = "text"  # text | choice | date | flag
+    kind: str = "text"  # text | choice | date | flag | files
     choices: Choices | None = None
     hint: str = ""
 
@@ -65,6 +65,17 @@ NEEDS = {
     "measures": Need("整改措施"),
     "text": Need("内容"),
     "to": Need("上报对象", "choice", {"supervisor": "督办", "leader": "领导"}),
+    "files": Need("附件", "files", hint="先在“证据材料”里上传，再在这里勾选"),
+    "clerk": Need("窗口人员", "choice"),
+    "join.co_organs": Need("协办单位", hint="多个单位的统一社会信用代码用逗号分隔；各单位有自己的期限，由主办单位汇总"),
+    "convene.text": Need("提请协调的问题", hint="写清卡在哪里、需要谁拍板"),
+    "conclude.text": Need("会议结论", hint="写明责任单位、措施和时限；评价人能看到"),
+    "relay.text": Need(
+        "留言内容", hint="评价人会收到短信提醒，登录后查看；双方都看不到对方的电话。不要询问姓名、电话、证件号码"
+    ),
+    "respond.text": Need("您的回复", hint="承办人员看得到这段话，看不到您是谁；请不要写姓名、电话"),
+    "open_to_clerk.text": Need("请说明什么", hint="窗口人员只看到事项、日期和隐去个人信息的文字"),
+    "statement.text": Need("情况说明"),
     "note": Need("备注"),
     "pressed": Need("有没有人要求您修改评价？", "choice", PRESSED),
 }
@@ -81,7 +92,7 @@ def fields_of(verb: str, needs: Iterable[str], may: Iterable[str], offered: Mapp
     fields = []
     for name in (*required, *may):
         need = need_of(verb, name)
-        choices = offered.get(name, need.choices or {}) if need.kind == "choice" else {}
+        choices = offered.get(name, need.choices or {}) if need.kind in {"choice", "files"} else {}
         fields.append(Field(name, need.label, need.kind, choices, need.hint, name in required))
     return tuple(fields)
 
@@ -111,6 +122,11 @@ def _read_one(field: Field, given: Any, *, is_open: bool) -> Any:
         return _flag(field.label, given)
     if field.name == "co_organs":
         return _codes(field.label, given)
+    if field.kind == "files":
+        files = _codes(field.label, given)
+        if not set(files) <= field.choices.keys():
+            raise ValueError(f"“{field.label}”只能勾选这件工单已上传的材料。")
+        return files
     text = _text(field.label, given.isoformat() if isinstance(given, date) else given)
     if not text:
         return ""

@@ -79,7 +79,8 @@ def _last_ruling(order: Order) -> int:
 
 
 def _detail(move: Move) -> str:
-    return str(move.facts.get("ruling") or "") if move.verb in {"uphold", "dismiss"} else ""
+    told = {"uphold": "ruling", "dismiss": "ruling", "set_aside": "reason", "conclude": "text"}.get(move.verb)
+    return str(move.facts.get(told) or "") if told else ""
 
 
 def _seen(seen: Audit) -> str:

@@ -37,6 +37,8 @@ class RatedBad:
     opens_identity: bool
     no_reason: bool
     is_probe: bool
+    aspect: str = "service"
+    dimensions: frozenset[str] = frozenset()  # of the indicators ticked: business, service
     words: str = ""  # as written: by these, masked, the order is found
 
 
@@ -142,6 +144,22 @@ CHARGED = {
 }
 
 
+def responsible(rated: RatedBad, *, window: str, item: str, platform: str) -> tuple[str, ...]:
+    """The codes of the organs that a rating points at: one gets the order, none or several go before the arbiter.
+
+    `window`, `item` and `platform` are the organs that run the window, own the item and build the platform, "" where
+    master data or policy name none: then it is the organ that served. Without a tag nothing points elsewhere.
+    """
+    if rated.aspect in {"item", "licence"}:
+        pointed = [item]
+    elif rated.aspect == "platform":
+        pointed = [platform]
+    else:
+        owner = {"service": window, "business": item}
+        pointed = [owner[dimension] for dimension in sorted(rated.dimensions)] or [rated.organ_code]
+    return tuple(dict.fromkeys(code for one in pointed if (code := one or rated.organ_code)))
+
+
 def who_is_charged(cause: str) -> Charged:
     """Who answers for this cause; before it is known, the organ that answers the order."""
     return CHARGED[Cause(cause)] if cause else Charged.ORGAN
@@ -241,7 +259,15 @@ PUBLIC = {
     "unsatisfied": "您对整改不满意，已要求重新整改",
     "unsatisfied.closed": "您对再次整改仍不满意，工单办结并记入不满意",
     "reopen": "工单重新打开，再次整改",
+    "set_aside": "经核对，这条评价不计入统计，工单终止；如有异议，可提出一次",
+    "restore": "这条评价恢复计入统计，工单继续办理",
+    "archive": "工单已归档",
     "urge": "主管部门已催办",
+    "join": "由多个单位联合办理",
+    "convene": "已提请协调会议研究",
+    "conclude": "协调会议已有结论",
+    "relay": "办理人员经平台给您留言，可在“我的办件”里查看和回复",
+    "respond": "您已回复留言",
     "escalate": "办理超期，已上报",
 }  # what is not here (note, instruct) is between those who work on it
 WAITING_FOR = {

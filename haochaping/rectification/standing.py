@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from haochaping.accounts.queries import clerks_at
+from haochaping.evaluation.attachments import kept
 from haochaping.evaluation.queries import has_telephone
 from haochaping.kit import clock
 from haochaping.policy.rules import APPEAL_KINDS
@@ -20,10 +22,13 @@ if TYPE_CHECKING:
     from haochaping.rectification.effects import Rulebook
     from haochaping.rectification.models import Order
 
+EVIDENCE = "evidence"  # kind of an attachment that those who work on an order brought
+
 
 def standing_of(order: Order, actor: Actor, rules_: Rulebook, now: datetime) -> Standing:
-    """What `workflow.step` asks of this order; one query, two where the rater had consented."""
-    policy, calendar = rules_.policy, rules_.calendar
+    """What `workflow.step` asks of this order; a handful of queries."""
+    policy, calendar, state = rules_.policy, rules_.calendar, State(order.state)
+    is_reachable = not state.is_open or has_telephone(order.pk)
     dispatched_at, barred = _history(order)
     appeal_by = rules.over(dispatched_at, policy.appeal.within.term, calendar).at
     object_by = None
@@ -43,17 +48,35 @@ def standing_of(order: Order, actor: Actor, rules_: Rulebook, now: datetime) -> 
         today=clock.day(now),
         needs_callback=order.real_name or order.sampled,
         tries_left=policy.callback.tries - 1 - order.calls,
-        has_telephone=State(order.state) is not State.CALLBACK or has_telephone(order.pk),
+        has_telephone=is_reachable,
+        is_reachable=is_reachable,
         unsatisfied=order.unsatisfied,
         reopens_left=policy.reopen.times - order.reopened,
         opens_identity=is_opened(order),
         actor_id=actor.id,
         barred=barred,
+        is_of_rated_organ=is_of_organ(actor, order.organ_path),
+        has_lead=bool(order.organ_code),
+        convened=order.convened_at is not None,
+        unanswered=order.unanswered_since is not None,
+        archive_is_due=order.archived_at is None and order.archive_due is not None and order.archive_due <= now,
+        is_archived=order.archived_at is not None,
+        was_set_aside=order.set_aside,
         offered={
+            "clerk": clerks_at(order.window_code) if state.is_open else {},
+            "files": {str(each.id): each.name for each in kept(order.pk) if each.kind == EVIDENCE}
+            if state.is_open
+            else {},
             "reason_code": policy.return_reasons,
             "kind": {kind: APPEAL_KINDS[kind] for kind in policy.appeal.kinds},
         },
     )
+
+
+def is_of_organ(actor: Actor, organ_path: str) -> bool:
+    """Whether somebody belongs to that organ, to one above it that they work for, or to one below it."""
+    paths = {actor.organ, *(scope.organ for scope in actor.scopes)} - {""}
+    return any(organ_path.startswith(path) or path.startswith(organ_path) for path in paths if organ_path)
 
 
 def _history(order: Order) -> tuple[datetime, frozenset[str]]:

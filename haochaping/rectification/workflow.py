@@ -44,6 +44,7 @@ class Part(StrEnum):
     SUPERVISOR = "supervisor"
     REVIEWER = "reviewer"
     OPERATOR = "operator"
+    CLERK = "clerk"
     CITIZEN = "citizen"
     SYSTEM = "system"
 
@@ -58,6 +59,7 @@ PART_NAMES = {
     Part.SUPERVISOR: "督办人员",
     Part.REVIEWER: "复核人员",
     Part.OPERATOR: "12345话务员",
+    Part.CLERK: "窗口人员",
     Part.CITIZEN: "评价人",
     Part.SYSTEM: "系统",
 }
@@ -67,6 +69,7 @@ PARTS_OF_ROLE = {
     Role.HANDLER: (Part.HANDLER,),
     Role.REVIEWER: (Part.REVIEWER,),
     Role.OPERATOR: (Part.OPERATOR,),
+    Role.CLERK: (Part.CLERK,),
 }
 VERB_NAMES = {
     "open": "形成工单",  # the first line of every history; no move, for nothing stood before it
@@ -92,8 +95,18 @@ VERB_NAMES = {
     "satisfied": "对整改满意",
     "unsatisfied": "对整改不满意",
     "reopen": "重新整改",
+    "set_aside": "评价剔除，终止办理",
+    "restore": "评价恢复，继续办理",
+    "archive": "归档",
     "urge": "催办",
     "instruct": "督办批示",
+    "join": "联合办理",
+    "convene": "提请协调会议",
+    "conclude": "登记会议结论",
+    "relay": "经平台给评价人留言",
+    "respond": "回复留言",
+    "open_to_clerk": "请窗口人员说明",
+    "statement": "窗口人员说明",
     "note": "备注",
     "escalate": "超期上报",
 }
@@ -102,7 +115,8 @@ VERB_NAMES = {
 class Line(NamedTuple):
     """One way in which an order may move.
 
-    `only_if` names the CONDITIONS that must hold; `unless` a condition under which the order goes elsewhere instead.
+    `only_if` names the CONDITIONS that must hold; `unless` a condition under which the order goes elsewhere instead;
+    `is_told` that somebody outside the unit hears of it at once, though the order stays where it is.
     """
 
     source: State
@@ -113,6 +127,7 @@ class Line(NamedTuple):
     may: tuple[str, ...] = ()
     only_if: tuple[str, ...] = ()
     unless: tuple[str, State] | None = None
+    is_told: bool = False
 
     @property
     def label(self) -> str:
@@ -121,7 +136,7 @@ class Line(NamedTuple):
     @property
     def is_final(self) -> bool:
         """Whether it cannot simply be taken back, so that a page asks again first."""
-        return self.target is not self.source or self.unless is not None
+        return self.target is not self.source or self.unless is not None or self.is_told
 
 
 S, P = State, Part
@@ -131,31 +146,50 @@ _MOVES = (
     Line(S.DISPATCHED, "return", (P.HANDLER,), S.ARBITRATING, ("reason_code", "reason"), only_if=("may_return",)),
     Line(S.ARBITRATING, "assign", (P.ARBITER,), S.DISPATCHED, ("organ", "reason"), may=("co_organs",)),
     Line(S.VERIFYING, "contact", (P.HANDLER, P.OPERATOR), S.VERIFYING, ("way", "result"), only_if=("way_keeps_the_seal",)),
+    Line(S.VERIFYING, "relay", (P.HANDLER, P.OPERATOR), S.VERIFYING, ("text",), only_if=("is_reachable", "has_been_answered"), is_told=True),
+    Line(S.VERIFYING, "open_to_clerk", (P.HANDLER,), S.VERIFYING, ("clerk", "text"), only_if=("has_clerks",), is_told=True),
     Line(S.VERIFYING, "confirm", (P.HANDLER,), S.RECTIFYING, ("is_true", "is_reasonable", "cause", "severity", "findings")),
-    Line(S.VERIFYING, "explain", (P.HANDLER,), S.REVIEWING, ("findings", "basis", "reply")),
-    Line(S.VERIFYING, "appeal", (P.HANDLER,), S.APPEALING, ("kind", "reason", "evidence"), only_if=("appeal_in_time",)),
+    Line(S.VERIFYING, "explain", (P.HANDLER,), S.REVIEWING, ("findings", "basis", "reply"), may=("files",)),
+    Line(S.VERIFYING, "appeal", (P.HANDLER, P.CLERK), S.APPEALING, ("kind", "reason", "evidence"), may=("files",), only_if=("appeal_in_time",)),
     Line(S.APPEALING, "uphold", (P.REVIEWER,), S.VOIDED, ("ruling",), only_if=("is_impartial",), unless=("not_ours", S.ARBITRATING)),
     Line(S.APPEALING, "dismiss", (P.REVIEWER,), S.RECTIFYING, ("ruling",), only_if=("is_impartial",)),
     Line(S.VOIDED, "object", (P.CITIZEN,), S.APPEALING, ("reason",), only_if=("may_object", "objection_in_time")),
+    Line(S.RECTIFYING, "relay", (P.HANDLER, P.OPERATOR), S.RECTIFYING, ("text",), only_if=("is_reachable", "has_been_answered"), is_told=True),
+    Line(S.RECTIFYING, "open_to_clerk", (P.HANDLER,), S.RECTIFYING, ("clerk", "text"), only_if=("has_clerks",), is_told=True),
     Line(S.RECTIFYING, "request_extension", (P.HANDLER,), S.RECTIFYING, ("reason", "until"), only_if=("may_extend", "none_asked", "until_is_near")),
     Line(S.RECTIFYING, "grant_extension", (P.SUPERVISOR,), S.RECTIFYING, ("reason",), only_if=("one_asked",)),
     Line(S.RECTIFYING, "refuse_extension", (P.SUPERVISOR,), S.RECTIFYING, ("reason",), only_if=("one_asked",)),
-    Line(S.RECTIFYING, "submit", (P.HANDLER,), S.REVIEWING, ("measures", "reply"), may=("cause",)),
+    Line(S.RECTIFYING, "submit", (P.HANDLER,), S.REVIEWING, ("measures", "reply"), may=("cause", "files")),
     Line(S.REVIEWING, "send_back", (P.SUPERVISOR,), S.RECTIFYING, ("reason",)),
     Line(S.REVIEWING, "approve", (P.SUPERVISOR,), S.CALLBACK),
     Line(S.CALLBACK, "record", (P.OPERATOR,), S.CLOSED, ("result",), may=("pressed", "note"), only_if=("was_called",), unless=("tries_are_left", S.CALLBACK)),
     Line(S.CALLBACK, "skip", (P.SYSTEM,), S.CLOSED, only_if=("needs_no_callback", "limit_passed")),
     Line(S.CALLBACK, "satisfied", (P.CITIZEN,), S.CLOSED),
     Line(S.CALLBACK, "unsatisfied", (P.CITIZEN, P.OPERATOR), S.RECTIFYING, ("reason",), may=("pressed", "note"), unless=("second_time", S.CLOSED)),
-    Line(S.CLOSED, "reopen", (P.SUPERVISOR, P.SYSTEM), S.RECTIFYING, ("reason",), only_if=("may_reopen",)),
+    Line(S.CLOSED, "reopen", (P.SUPERVISOR, P.SYSTEM), S.RECTIFYING, ("reason",), only_if=("may_reopen", "is_not_archived")),
+    Line(S.CLOSED, "archive", (P.SYSTEM,), S.CLOSED, only_if=("archive_is_due",)),
+    Line(S.VOIDED, "archive", (P.SYSTEM,), S.VOIDED, only_if=("archive_is_due",)),
+    Line(S.VOIDED, "restore", (P.SYSTEM,), S.DISPATCHED, ("reason",), only_if=("was_set_aside",)),
 )  # fmt: skip
+_ANY = S.DISPATCHED  # stands for every open state
 _ANY_OPEN = (
-    ("urge", (P.SUPERVISOR,), ("text",)),
-    ("instruct", (P.SUPERVISOR,), ("text",)),
-    ("note", (P.SUPERVISOR, P.SYSTEM), ("text",)),  # the system notes that a calendar moved a provisional limit
-    ("escalate", (P.SYSTEM,), ("to",)),
+    Line(_ANY, "urge", (P.SUPERVISOR, P.OPERATOR), _ANY, ("text",)),
+    Line(_ANY, "instruct", (P.SUPERVISOR,), _ANY, ("text",)),
+    Line(_ANY, "join", (P.SUPERVISOR,), _ANY, ("co_organs", "text"), only_if=("has_lead",), is_told=True),
+    Line(_ANY, "convene", (P.SUPERVISOR,), _ANY, ("text",), only_if=("is_not_convened",)),
+    Line(_ANY, "conclude", (P.SUPERVISOR,), _ANY, ("text",), only_if=("is_convened",)),
+    Line(_ANY, "respond", (P.CITIZEN,), _ANY, ("text",), only_if=("was_asked",)),
+    Line(_ANY, "statement", (P.CLERK,), _ANY, ("text",), may=("files",)),
+    Line(_ANY, "note", (P.SUPERVISOR, P.SYSTEM), _ANY, ("text",)),  # the system notes that a calendar moved a limit
+    Line(_ANY, "escalate", (P.SYSTEM,), _ANY, ("to",)),
+    Line(_ANY, "set_aside", (P.SYSTEM,), S.VOIDED, ("reason",)),  # the rating left the figures otherwise than by appeal
+)  # fmt: skip
+MOVES = _MOVES + tuple(
+    line._replace(source=state, target=line.target if line.target is not _ANY else state)  # noqa: SLF001  public by its documentation
+    for line in _ANY_OPEN
+    for state in State
+    if state.is_open
 )
-MOVES = _MOVES + tuple(Line(s, verb, by, s, told) for verb, by, told in _ANY_OPEN for s in State if s.is_open)
 BY_SOURCE_AND_VERB = {(line.source, line.verb): line for line in MOVES}
 VERBS = tuple(dict.fromkeys(line.verb for line in MOVES))
 # What may be done to many orders at once: nothing that judges, answers or reports one rater's case.
@@ -186,6 +220,14 @@ class Standing:
     opens_identity: bool = True
     actor_id: str = ""
     barred: frozenset[str] = frozenset()  # who appealed, and who ruled before
+    is_of_rated_organ: bool = False
+    has_lead: bool = True
+    convened: bool | None = None  # None: not known
+    is_reachable: bool = True
+    unanswered: bool | None = None  # a message to the rater waits for its answer; None: not known
+    archive_is_due: bool = True
+    is_archived: bool = False
+    was_set_aside: bool = True
     offered: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # choices that policy or directory allow
 
 
@@ -203,7 +245,7 @@ CONDITIONS = {
     "way_keeps_the_seal": Condition(lambda s, f: s.opens_identity or f["way"] not in needs.OPEN_WAYS, "评价人未同意公开身份，只能经平台转接或12345联系。", "way"),
     "appeal_in_time": Condition(lambda s, _: s.appeal_in_time, "申诉期限已过，请整改或解释说明。"),
     "not_ours": Condition(lambda s, _: s.appeal_kind == "not_ours", "非本单位责任"),
-    "is_impartial": Condition(lambda s, _: s.actor_id not in s.barred, "提出申诉的人和已作过裁决的人不能复核，请由另一位复核人员处理。"),
+    "is_impartial": Condition(lambda s, _: s.actor_id not in s.barred and not s.is_of_rated_organ, "提出申诉的人、已作过裁决的人和被评单位自己的人不能复核，请由其他单位的另一位复核人员处理。"),
     "may_object": Condition(lambda s, _: s.objections_left > 0, "异议只能提出一次，复核结论为最终结论。"),
     "objection_in_time": Condition(lambda s, _: s.objection_in_time, "提出异议的期限已过。"),
     "may_extend": Condition(lambda s, _: s.extensions_left > 0, "延期次数已用完。"),
@@ -215,6 +257,16 @@ CONDITIONS = {
     "needs_no_callback": Condition(lambda s, _: not s.needs_callback, "此工单须回访。"),
     "second_time": Condition(lambda s, _: s.unsatisfied > 0, "第二次不满意"),
     "may_reopen": Condition(lambda s, _: s.reopens_left > 0, "工单只能重新打开一次。"),
+    "is_not_archived": Condition(lambda s, _: not s.is_archived, "工单已归档，不能再打开；评价人仍可追评。"),
+    "archive_is_due": Condition(lambda s, _: s.archive_is_due, "归档时间未到，或已经归档。"),
+    "was_set_aside": Condition(lambda s, _: s.was_set_aside, "这件工单不是因评价剔除而终止的。"),
+    "has_lead": Condition(lambda s, _: s.has_lead, "主办单位未定，请先裁定派发。"),
+    "is_not_convened": Condition(lambda s, _: s.convened is not True, "已列入协调会议题，请先登记会议结论。"),
+    "is_convened": Condition(lambda s, _: s.convened is not False, "这件工单没有列入协调会议题。"),
+    "is_reachable": Condition(lambda s, _: s.is_reachable, "评价人和办件人都没有留电话，或已撤回身份，平台无法转达。"),
+    "has_been_answered": Condition(lambda s, _: s.unanswered is not True, "上一条留言评价人还没有回复，请不要重复打扰。"),
+    "was_asked": Condition(lambda s, _: s.unanswered is not False, "没有等您回复的留言。"),
+    "has_clerks": Condition(lambda s, _: s.offered.get("clerk") != {}, "这个窗口没有登记窗口人员账号。"),
 }  # fmt: skip
 
 
@@ -287,7 +339,7 @@ def diagram() -> str:
     lines = ["stateDiagram-v2"]
     lines += [f'    state "{state.name_zh}" as {state}' for state in State]
     lines += ["    [*] --> dispatched: 责任单位明确", "    [*] --> arbitrating: 责任单位不明"]
-    for line in _MOVES:
+    for line in (*_MOVES, *(line for line in MOVES if line.verb == "set_aside")):
         said = f"{line.label}（{'、'.join(by.name_zh for by in line.by)}）"
         if line.target is not line.source:
             lines.append(f"    {line.source} --> {line.target}: {said}")
@@ -299,10 +351,12 @@ def diagram() -> str:
 
 def page() -> str:
     """docs/flow.md: the diagram, and every line with its part, its needs and its conditions."""
-    rows = [*_MOVES, *(Line(S.DISPATCHED, verb, by, S.DISPATCHED, told) for verb, by, told in _ANY_OPEN)]
+    rows = [*_MOVES, *_ANY_OPEN]
     table = []
     for n, line in enumerate(rows):
-        source, target = (line.source, line.target) if n < len(_MOVES) else ("any open", "same")
+        source, target = str(line.source), str(line.target)
+        if n >= len(_MOVES):
+            source, target = "any open", "same" if line.target is _ANY else target
         unless = f"; {line.unless[1]} if {line.unless[0]}" if line.unless else ""
         told = ", ".join([*line.needs, *(f"{name}?" for name in line.may)])
         who = ", ".join(line.by)

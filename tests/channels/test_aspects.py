@@ -11,6 +11,7 @@ from django.test import Client
 from haochaping.analytics.commands import rebuild_lake
 from haochaping.analytics.queries import figures
 from haochaping.channels.commands import make_link
+from haochaping.directory.models import Window
 from haochaping.evaluation.models import Evaluation, ServiceEvent
 from haochaping.evaluation.records import read_evaluation
 from haochaping.flow.admit import admit
@@ -137,6 +138,8 @@ class TestPoints:
 
     @pytest.fixture
     def points(self) -> tuple[ServiceEvent, ServiceEvent]:
+        Window.objects.filter(code="NJ-A02").update(organ=PROVINCE_OFFICE)
+        forget()
         at = {"serviceTime": "2026-06-10 09:20:00"}
         elsewhere = {"windowNo": "NJ-A02", "clerkNo": "NJ-0002", "orgcode": PROVINCE_OFFICE, "taskCode": NANJING_ITEM}
         return serve(1, point="acceptance"), serve(2, point="issue", **at, **elsewhere)

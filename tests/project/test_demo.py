@@ -127,7 +127,10 @@ def test_the_scripts_speak_the_words_of_the_table():
         for word in scripts.read(text)
     }
     assert spoken - set(VERBS) == {"auto", "stop", "follow_up"}
-    assert set(VERBS) - spoken == {"auto_sign", "skip", "escalate"}  # these the system does by itself
+    assert set(VERBS) - spoken == {
+        *("auto_sign", "skip", "escalate", "set_aside", "restore", "archive"),  # these the system does by itself
+        *("open_to_clerk", "statement"),
+    }
 
 
 def test_there_is_enough_to_say():

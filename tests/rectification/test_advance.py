@@ -173,5 +173,6 @@ def test_one_order_that_fails_does_not_stop_the_others(
 
 def test_orders_that_ended_are_left_alone(stage: Stage) -> None:
     stage.walk("sign appeal uphold")
-    assert set(advance(at("12-31 00:00")).values()) == {0}
+    assert {duty: n for duty, n in advance(at("12-31 00:00")).items() if n} == {"archive": 1}
     assert stage.fresh().state == "voided"
+    assert set(advance(at("12-31 00:00")).values()) == {0}

@@ -38,9 +38,10 @@ FACTS = {
     "until": "2026-10-15",
     "result": "satisfied",
     "to": "leader",
+    "clerk": "7",
 }
 FACTS |= {name: "……" for line in MOVES for name in line.needs if name not in FACTS}
-ORDINARY = Standing(today=date(2026, 10, 9))
+ORDINARY = Standing(today=date(2026, 10, 9), offered={"clerk": {"7": "李窗口"}, "files": {"f1": "现场照片.jpg"}})
 
 # a verb alone, or "verb:condition" when the order stands so that this condition holds
 STORIES = {
@@ -74,6 +75,15 @@ STORIES = {
     ),
     "more time is refused": ("sign confirm request_extension refuse_extension submit approve record", State.CLOSED),
     "supervised all the way": ("urge sign instruct confirm note escalate submit approve record", State.CLOSED),
+    "several units at one table": ("sign join convene conclude confirm submit approve record", State.CLOSED),
+    "a word with the rater, and with the clerk": (
+        "sign relay respond open_to_clerk statement confirm submit approve record",
+        State.CLOSED,
+    ),
+    "the rating itself was void, and then it was not": (
+        "sign set_aside restore sign confirm submit approve record archive",
+        State.CLOSED,
+    ),
     "a bad supplement opens it again": (
         "sign confirm submit approve record reopen submit approve record",
         State.CLOSED,
@@ -111,7 +121,17 @@ def test_the_table_is_a_sound_map() -> None:
 
 
 def test_supervision_changes_no_state_and_ends_with_the_order() -> None:
-    for verb in ("urge", "instruct", "note", "escalate"):
+    for verb in (
+        "urge",
+        "instruct",
+        "note",
+        "escalate",
+        "join",
+        "convene",
+        "conclude",
+        "respond",
+        "statement",
+    ):
         lines = [line for line in MOVES if line.verb == verb]
         assert {line.source for line in lines} == {state for state in State if state.is_open}
         assert all(line.target is line.source for line in lines)
@@ -153,7 +173,9 @@ def test_from_anywhere_else_it_is_not_possible(line: Line) -> None:
 @each_line
 def test_buttons_are_the_moves_one_may_make(line: Line) -> None:
     for part in Part:
-        open_to = lines_open_to(line.source, frozenset({part}), replace(ORDINARY, extension_asked=None))
+        open_to = lines_open_to(
+            line.source, frozenset({part}), replace(ORDINARY, extension_asked=None, convened=None, unanswered=None)
+        )
         assert (line in open_to) is (part in line.by)
 
 
@@ -191,6 +213,17 @@ HINDERED = {
         {"has_telephone": False},
         {"result": "accepted"},
     ),
+    "nor somebody of the organ that was rated": ("dismiss", State.APPEALING, {"is_of_rated_organ": True}, {}),
+    "what is archived stays closed": ("reopen", State.CLOSED, {"is_archived": True}, {}),
+    "not archived before its time": ("archive", State.CLOSED, {"archive_is_due": False}, {}),
+    "only what was set aside comes back": ("restore", State.VOIDED, {"was_set_aside": False}, {}),
+    "no joint handling without a lead": ("join", State.VERIFYING, {"has_lead": False}, {}),
+    "once on the table": ("convene", State.VERIFYING, {"convened": True}, {}),
+    "no conclusion without a meeting": ("conclude", State.VERIFYING, {"convened": False}, {}),
+    "nobody to write to": ("relay", State.VERIFYING, {"is_reachable": False}, {}),
+    "one message at a time": ("relay", State.VERIFYING, {"unanswered": True}, {}),
+    "nothing to answer": ("respond", State.VERIFYING, {"unanswered": False}, {}),
+    "a window without clerks": ("open_to_clerk", State.VERIFYING, {"offered": {"clerk": {}}}, {}),
     "reopened once": ("reopen", State.CLOSED, {"reopens_left": 0}, {}),
 }
 
@@ -262,10 +295,11 @@ PLAYERS = {
     "reviewer": (Actor("person", "1", "", frozenset({Role.REVIEWER})), {Part.REVIEWER}),
     "operator": (Actor("person", "1", "", frozenset({Role.OPERATOR})), {Part.OPERATOR}),
     "app": (Actor("app", "a", "", frozenset({Role.SUPERVISOR})), {Part.HANDLER}),
+    "clerk": (Actor("person", "1", "", frozenset({Role.CLERK})), {Part.CLERK}),
     "citizen": (citizen("x"), {Part.CITIZEN}),
     "system": (SYSTEM, {Part.SYSTEM}),
     "those who look on": (
-        Actor("person", "1", "", frozenset(Role) - {Role.SUPERVISOR, Role.CITY, Role.HANDLER, Role.REVIEWER, Role.OPERATOR}),
+        Actor("person", "1", "", frozenset(Role) - {Role.SUPERVISOR, Role.CITY, Role.HANDLER, Role.REVIEWER, Role.OPERATOR, Role.CLERK}),
         set(),
     ),
 }  # fmt: skip

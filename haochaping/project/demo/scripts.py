@@ -45,7 +45,11 @@ SCRIPTS = {  # script → how often
     f"sign contact confirm submit approve record:accepted reopen {_DONE}": 1,
     f"sign contact confirm submit approve record follow_up {_DONE}": 1,
     "sign confirm submit approve record:unreachable record:unreachable record:unreachable": 2,
+    f"sign relay respond confirm {_DONE}": 3,
+    f"sign contact join convene conclude confirm:complex {_DONE}": 1,
     "sign contact stop": 1,
+    "sign relay stop": 1,
+    "sign contact convene stop": 1,
     "sign contact confirm stop": 1,
 }
 # One for each open state, so that every one can be seen at the end, whatever the day.
@@ -66,12 +70,13 @@ HOURS = {  # how long each step takes its people, at least and at most
     "appeal": (0.5, 5), "uphold": (3, 24), "dismiss": (3, 24), "object": (3, 24), "submit": (2, 22), "approve": (0.5, 8),
     "send_back": (0.5, 6), "record": (1, 20), "satisfied": (2, 20), "unsatisfied": (2, 20), "reopen": (20, 40),
     "follow_up": (20, 50), "request_extension": (0.5, 4), "grant_extension": (0.5, 5), "refuse_extension": (0.5, 5),
+    "relay": (0.3, 3), "respond": (1, 10), "join": (0.5, 4), "convene": (0.5, 4), "conclude": (4, 24),
     "urge": (0.2, 2), "instruct": (0.5, 5), "note": (0.2, 2),
 }  # fmt: skip
 LATE = (70, 150)  # hours
 QUICK = 0.25  # of these hours, for the orders that must have reached their state by the end
 SETTLED = 2  # working days after which an order has reached its waiting state for sure
-CITIZENS = {"object", "satisfied", "unsatisfied:citizen", "follow_up"}  # these keep no office hours
+CITIZENS = {"object", "satisfied", "respond", "unsatisfied:citizen", "follow_up"}  # these keep no office hours
 
 
 class Word(NamedTuple):

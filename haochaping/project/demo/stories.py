@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from haochaping.project.demo.scripts import Script, Word
 
 SYSTEMS = {"auto_sign": "auto", "skip": "record"}  # what the system did in the place of a word
-BY_HANDLER = {"sign", "return", "contact", "confirm", "explain", "appeal", "request_extension", "submit"}
+BY_HANDLER = {"sign", "return", "contact", "relay", "confirm", "explain", "appeal", "request_extension", "submit"}
 BY_REVIEWER = {"uphold", "dismiss"}
 
 
@@ -142,7 +142,7 @@ class Stories:
             return self.cast.handler_of(order.area_path, order.organ_path)
         if word.verb in BY_REVIEWER:
             return self.cast.actors["reviewer2" if word.way == "2" else "reviewer"]
-        if word.verb in {"object", "satisfied"} or word.way == "citizen":
+        if word.verb in {"object", "satisfied", "respond"} or word.way == "citizen":
             return citizen(order.pk)
         if word.verb == "record" or word.way == "operator":
             return self.cast.actors["operator"]
@@ -160,6 +160,12 @@ def facts_of(story: Story, word: Word, at: datetime, actor: Actor) -> dict[str, 
             return {"reason_code": random.choice(sorted(reasons)), "reason": sentences.RETURNED}
         case "assign":
             return _assignment(order, word, random, actor)
+        case "join":
+            return {"co_organs": _assignment(order, word, random, actor)["organ"], "text": sentences.JOINED}
+        case "relay":
+            return {"text": random.choice(sentences.ASKED)}
+        case "respond":
+            return {"text": random.choice(sentences.TOLD)}
         case "contact":
             way = "phone" if order.opens_identity else random.choice(("relay", "hotline"))
             return {"way": way, "result": random.choice(sentences.TALKS)}
@@ -199,6 +205,8 @@ TOLD = {
     "urge": {"text": sentences.URGED},
     "instruct": {"text": sentences.INSTRUCTED},
     "note": {"text": sentences.REMARKED},
+    "convene": {"text": sentences.CONVENED},
+    "conclude": {"text": sentences.CONCLUDED},
 }
 
 
