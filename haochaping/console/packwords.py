@@ -169,6 +169,24 @@ def sections() -> dict[str, shape.Field]:
     return {field.name: field for field in policy_shape().fields if field.name not in TIES}
 
 
+def way(path: str) -> str:
+    """A field's path as people know it: `limits.rectify.simple.n` is 差评办理期限 · 整改 · 简单（可立行立改） · 数值."""
+    kind: shape.Type = policy_shape()
+    words: list[str] = []
+    for part in path.split("."):
+        kind, _ = bare(kind)
+        if isinstance(kind, shape.StructType):
+            field = next((field for field in kind.fields if field.name == part), None)
+            if field is None:
+                break
+            words.append(label(kind.cls, part).title)
+            kind = field.type
+        elif isinstance(kind, shape.VarTupleType) and part.isdigit():
+            words.append(f"第{int(part) + 1}项")
+            kind = kind.item_type
+    return " · ".join(words)
+
+
 def bare(kind: shape.Type) -> tuple[shape.Type, bool]:
     """The type without its None, and whether it had one."""
     if isinstance(kind, shape.UnionType):

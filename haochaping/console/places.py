@@ -41,6 +41,11 @@ def hall_name(code: str) -> str:
     return hall.name if hall else code
 
 
+def own_and_below(actor: Actor) -> set[str]:
+    """The prefixes of where somebody works, and one step below."""
+    return {scope.area for scope in actor.scopes} | {path for path, _ in areas_of(actor)}
+
+
 def own_areas(actor: Actor) -> list[tuple[str, str]]:
     """The actor's own areas and those right below, by their twelve digits."""
     known = snapshot()

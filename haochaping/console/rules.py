@@ -28,6 +28,7 @@ MAY_OPEN = {
     "overview": EVERYONE - ADMINISTRATORS - {R.OPERATOR, R.REVIEWER},
     "directory": EVERYONE - {R.SECURITY, R.AUDITOR, R.OBSERVER},
     "policy": EVERYONE,
+    "policy_drafts": frozenset({R.SUPERVISOR, R.CITY, R.LEADER, R.ADMIN, R.AUDITOR}),
     "indicators": EVERYONE,
     "telephone": frozenset({R.OPERATOR, R.CITY, R.SUPERVISOR}),
     "callouts": frozenset({R.OPERATOR, R.CITY, R.SUPERVISOR}),

@@ -107,6 +107,9 @@ class Rule(NamedTuple):
     valid_to: date | None
     policy: Policy
 
+    def holds_on(self, day: date) -> bool:
+        return self.valid_from <= day and (self.valid_to is None or day < self.valid_to)
+
 
 class PolicyBook:
     """Every rule there is, to be asked without the database."""
@@ -114,17 +117,19 @@ class PolicyBook:
     def __init__(self, rules: tuple[Rule, ...]) -> None:
         self.rules = tuple(sorted(rules, key=lambda rule: (-len(rule.region), rule.region, rule.valid_from)))
 
-    def at(self, area: str, day: date) -> Policy:
-        """The policy of the nearest ancestor region that has one valid on `day`; Refused `no_policy` (409) if none has."""
+    def rule_at(self, area: str, day: date) -> Rule:
+        """The rule of the nearest ancestor region that has one valid on `day`; Refused `no_policy` (409) if none has."""
         for rule in self.rules:
-            holds = rule.valid_from <= day and (rule.valid_to is None or day < rule.valid_to)
-            if holds and area.startswith(rule.region):
-                return rule.policy
+            if rule.holds_on(day) and area.startswith(rule.region):
+                return rule
         raise Refused(
             "no_policy",
             409,
             f"地区 {area} 在 {day} 没有适用的评价规则：请用 hcp policy load 装载覆盖该地区和日期的规则包",
         )
+
+    def at(self, area: str, day: date) -> Policy:
+        return self.rule_at(area, day).policy
 
 
 def parse(table: Mapping[str, Any]) -> Policy:

@@ -18,10 +18,12 @@ CANARIES = (CASE, NAME, PHONE, CARD)
 REAL_NAME = {"name": NAME, "certKey": CARD, "mobile": PHONE}
 
 
-def bad_order(project_no: str = CASE, *, now: Any = NOW, **rating: Any) -> Order:
+def bad_order(project_no: str = CASE, *, now: Any = NOW, day: str = "2026-06-10", **rating: Any) -> Order:
     """A bad rating of a service in Nanjing, by somebody who gave their name, with the order that it opened."""
-    admit_services([wire_service(project_no, userName=NAME, creditNum=CARD, mobile=PHONE)], source="test", now=now)
-    return _rated(wire_rating(project_no, **(BAD | REAL_NAME | rating)), now)
+    times = dict.fromkeys(("serviceTime", "acceptDate", "resultDate"), f"{day} 09:00:00")
+    served = wire_service(project_no, userName=NAME, creditNum=CARD, mobile=PHONE, **times)
+    admit_services([served], source="test", now=now)
+    return _rated(wire_rating(project_no, **(BAD | REAL_NAME | {"assessTime": f"{day} 09:30:00"} | rating)), now)
 
 
 def suzhou_order(project_no: str = "SZ-0001") -> Order:

@@ -13,7 +13,7 @@ from haochaping.accounts.queries import actor_of
 from haochaping.channels.sheets import write_csv
 from haochaping.console import queries as console
 from haochaping.console.access import needs
-from haochaping.console.lists import areas_of
+from haochaping.console.places import own_and_below
 from haochaping.console.rules import MAY_OPEN
 from haochaping.directory.rules import is_probe_area
 from haochaping.evaluation.rules import LEVEL_NAMES, Level
@@ -119,8 +119,7 @@ def region_of(request: HttpRequest, actor: Actor) -> str:
 
 def _regions(actor: Actor) -> list[str]:
     """The nation, every region with a pack or indicators of its own, where this person works, and one step below."""
-    own = {scope.area for scope in actor.scopes} | {area for area, _ in areas_of(actor)}
-    own = {area for area in own if len(area) in sets.LETTERS}
+    own = {area for area in own_and_below(actor) if len(area) in sets.LETTERS}
     known = {"", *own, *(rule.region for rule in queries.rules()), *queries.regions_with_sets()}
     return sorted(region for region in known if not is_probe_area(region))
 

@@ -1,4 +1,4 @@
-"""What everything rests on, to be looked up: the rules in force, items and windows."""
+"""What everything rests on, to be looked up: items and windows."""
 
 from __future__ import annotations
 
@@ -9,16 +9,12 @@ from django.db.models import Q
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from haochaping.accounts.queries import actor_of
 from haochaping.accounts.rules import area_prefix
-from haochaping.console import packs, queries
+from haochaping.console import queries
 from haochaping.console.access import needs
 from haochaping.console.rules import MAY_OPEN, PER_PAGE
 from haochaping.directory.models import Item, Window
 from haochaping.directory.queries import snapshot
-from haochaping.directory.rules import is_probe_area
-from haochaping.kit import clock
-from haochaping.policy.queries import calendar, rules
 
 if TYPE_CHECKING:
     from django.core.paginator import Page
@@ -26,38 +22,6 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
 WINDOW_KINDS = {"acceptance": "受理窗口", "issue": "出件窗口", "integrated": "综合窗口"}
-
-
-@needs(*MAY_OPEN["policy"])
-@require_safe
-def policy(request: HttpRequest) -> HttpResponse:
-    """The packs in force today, one of them in plain words; which years' working days are announced."""
-    today = clock.today()
-    in_force = [
-        rule
-        for rule in rules()
-        if rule.valid_from <= today
-        and (rule.valid_to is None or today < rule.valid_to)
-        and not is_probe_area(rule.region)
-    ]
-    own = [scope.area for scope in actor_of(request).scopes]
-    asked = request.GET.get("region")
-    chosen = next((rule for rule in in_force if rule.region == asked), None)
-    if chosen is None:  # the nearest to where this person works
-        near = [rule for rule in in_force if any(area.startswith(rule.region) for area in own)]
-        chosen = max(near or in_force, key=lambda rule: len(rule.region), default=None)
-    days = calendar(chosen.region if chosen else "")
-    return render(
-        request,
-        "console/policy.html",
-        {
-            "rules": [(rule, queries.area_name(rule.region)) for rule in in_force],
-            "chosen": chosen,
-            "where": queries.area_name(chosen.region) if chosen else "",
-            "chapters": packs.chapters(chosen.policy) if chosen else [],
-            "years": [(year, days.knows(year)) for year in (today.year, today.year + 1)],
-        },
-    )
 
 
 @needs(*MAY_OPEN["directory"])
