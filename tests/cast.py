@@ -14,6 +14,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
+from django.test import Client
 
 from haochaping.accounts.commands import create_app
 from haochaping.accounts.models import Grant, Person
@@ -125,6 +126,16 @@ def _person(key: str, name: str, role: Role, scope: Scope, now: datetime) -> Act
     )
     Grant.objects.create(person=person, role=role, area=scope.area, organ=scope.organ, window=scope.window)
     return person.actor()
+
+
+def logged_in(person: Person) -> Client:
+    """A browser in which that person has just logged in, a proof good for exports included."""
+    client = Client()
+    client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+    session = client.session
+    session["proved"] = int(datetime.now(UTC).timestamp())
+    session.save()
+    return client
 
 
 def forget() -> None:

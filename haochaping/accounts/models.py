@@ -33,6 +33,7 @@ class Person(AbstractBaseUser):
 
     objects: ClassVar[People] = People()
     USERNAME_FIELD = "username"
+    factor = ""  # where a second factor was just taken: totp | backup
 
     def __str__(self) -> str:
         return self.name
@@ -85,6 +86,24 @@ class Session(models.Model):
     browser = models.CharField("浏览器", max_length=40, blank=True, default="")  # its family, no more
     ended_at = models.DateTimeField("结束时间", null=True, db_index=True)
     ended_by = models.CharField("结束者", max_length=64, blank=True, default="")  # "": went out, or rested too long
+
+
+class SecondFactor(models.Model):
+    """A person's code generator 动态码 (RFC 6238). Before it is confirmed by a code it asks for nothing and opens nothing."""
+
+    person = models.OneToOneField(Person, models.CASCADE, primary_key=True, related_name="+")
+    secret = models.BinaryField()  # the shared key, sealed under the installation's key
+    confirmed_at = models.DateTimeField(null=True)
+    last_step = models.BigIntegerField(default=0)  # of the last code taken: it and all before it are used up
+    drift = models.SmallIntegerField(default=0)  # steps by which the telephone's clock is off
+
+
+class BackupCode(models.Model):
+    """A code that stands in for the generator once; only its keyed digest is kept."""
+
+    person = models.ForeignKey(Person, models.CASCADE, related_name="+")
+    digest = models.BinaryField()
+    used_at = models.DateTimeField(null=True)
 
 
 class App(models.Model):

@@ -23,12 +23,17 @@ M = TypeVar("M", bound=Model)
 KEYS_LIVE = 2.0  # seconds an app and its keys are kept in memory: a revoked key dies this soon
 
 
-def actor_of(request: HttpRequest) -> Actor:
+def person_of(request: HttpRequest) -> Person:
     """Whoever is logged in; 403 for nobody, so that a page without its own check still answers nothing."""
     person = request.user
     if not isinstance(person, Person):
         raise Refused("login_required", 403, "请先登录。")
-    return person.actor()
+    return person
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """Whoever is logged in, as one who acts; 403 for nobody."""
+    return person_of(request).actor()
 
 
 def visible(

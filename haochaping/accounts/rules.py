@@ -13,8 +13,11 @@ from haochaping.kit import signatures
 from haochaping.kit.errors import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 WINDOW_MS, text_to_sign = signatures.WINDOW_MS, signatures.text_to_sign  # contract §3
 
@@ -68,6 +71,7 @@ class Act(StrEnum):
     GRANT = "grant"  # a role within a scope, and taking it back
     UNLOCK = "unlock"
     END = "end"  # their sessions
+    REMOVE_FACTOR = "remove_factor"  # a lost second factor
 
 
 # Whoever makes a person gives them no rights, whoever gives rights makes nobody; the auditor does neither.
@@ -79,8 +83,9 @@ BELONGS_TO = {
     Act.GRANT: Role.SECURITY,
     Act.UNLOCK: Role.SECURITY,
     Act.END: Role.SECURITY,
+    Act.REMOVE_FACTOR: Role.SECURITY,
 }
-NOT_TO_ONESELF = frozenset({Act.SWITCH, Act.RESET, Act.GRANT, Act.UNLOCK})
+NOT_TO_ONESELF = frozenset({Act.SWITCH, Act.RESET, Act.GRANT, Act.UNLOCK, Act.REMOVE_FACTOR})
 
 
 def check_act(actor: Actor, act: Act, *, person_id: str = "", held: frozenset[Role] = frozenset()) -> None:
@@ -131,6 +136,22 @@ def kinds_of(password: str) -> int:
 def has_expired(changed_at: datetime, now: datetime, days: int) -> bool:
     """Whether a password of that moment is too old; `days` 0: none ever is."""
     return days > 0 and now - changed_at >= timedelta(days=days)
+
+
+FIGURES_ONLY = frozenset({Role.CLERK, Role.ANALYST, Role.OBSERVER})  # they see figures, and nobody behind them
+
+
+class SecondFactorMode(StrEnum):
+    """`HCP_SECOND_FACTOR`: whether a code is asked for after the password."""
+
+    OFF = "off"  # of nobody
+    OPTIONAL = "optional"  # of those who set it up
+    REQUIRED = "required"  # and whoever sees personal data or administers must set it up
+
+
+def must_have_second_factor(mode: SecondFactorMode, roles: Iterable[Role]) -> bool:
+    """Whether somebody with these roles may work only with a second factor: who administers or may see personal data."""
+    return mode is SecondFactorMode.REQUIRED and not FIGURES_ONLY.issuperset(roles)
 
 
 @dataclass(frozen=True)

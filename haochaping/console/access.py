@@ -14,7 +14,7 @@ from haochaping.accounts import sessions
 from haochaping.accounts.models import Person
 from haochaping.accounts.passwords import why_to_change
 from haochaping.channels.pages import client_of
-from haochaping.console import rules
+from haochaping.console import entrance, proof, rules
 from haochaping.kit import clock
 from haochaping.kit.errors import Refused
 
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 
 SEEN = "seen"  # session: the minute of the last request
 LOGIN = "login"  # session: the number of its row in accounts_session
-ALWAYS_OPEN = frozenset({"password", "alive"})  # to somebody who has first to change their password
 
 
-def needs(*roles: Any) -> Callable[[Page], Page]:
+def needs(*roles: Any, fresh: bool = False) -> Callable[[Page], Page]:
     """Open the page to people with one of these roles: strangers go to the login, others get 403 `not_your_role`.
 
-    A session at rest for `rules.IDLE` has ended. The house's tests read `needs` off every route.
+    A session at rest for `rules.IDLE` has ended. `fresh`: where the last proof is older than `rules.FRESH`, password or
+    code are asked for first, and what was sent goes on (`proof.ask`). The house's tests read `needs` and `is_fresh`.
     """
 
     def guard(page: Page) -> Page:
@@ -46,11 +46,14 @@ def needs(*roles: Any) -> Callable[[Page], Page]:
                 return redirect(first)
             if not person.actor().has(*roles):
                 raise Refused("not_your_role", 403, _not_yours(person))
+            if fresh and (asked := proof.ask(request, person)) is not None:
+                return asked
             answer = page(request, *args, **kwargs)
             add_never_cache_headers(answer)
             return answer
 
         guarded.needs = frozenset(roles)  # type: ignore[attr-defined]
+        guarded.is_fresh = fresh  # type: ignore[attr-defined]
         return guarded
 
     return guard
@@ -59,9 +62,11 @@ def needs(*roles: Any) -> Callable[[Page], Page]:
 def _first(request: HttpRequest, person: Person) -> str:
     """The page that this person has to go through before any other; "" if there is none."""
     route = request.resolver_match.url_name if request.resolver_match else ""
-    if route not in ALWAYS_OPEN and why_to_change(person, clock.now()):
-        return "console:password"
-    return ""
+    if route == "alive":
+        return ""
+    if why_to_change(person, clock.now()):
+        return "" if route == "password" else "console:password"
+    return "" if route == "second_factor" else entrance.owed(request, person)
 
 
 def _not_yours(person: Person) -> str:

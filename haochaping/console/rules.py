@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from haochaping.kit.workdays import Calendar
 
 IDLE = timedelta(minutes=15)  # 等保三级: a session that nobody uses ends
+FRESH = timedelta(minutes=15)  # how long a password or code counts before an export or a bulk move (security T17)
+PENDING = timedelta(minutes=5)  # between the password and the code
 PER_PAGE = 20
 
 R = Role

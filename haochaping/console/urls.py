@@ -29,6 +29,7 @@ from haochaping.console.pages import (
     probe,
     questionnaires,
     repair,
+    second_factor,
     signs,
     system,
     telephone,
@@ -40,8 +41,10 @@ app_name = "console"
 urlpatterns = [
     path("", workbench.workbench, name="workbench"),
     path("login", entry.login, name="login"),
+    path("login/code", entry.login_code, name="login_code"),
     path("logout", entry.logout, name="logout"),
     path("password", account.password, name="password"),
+    path("account/second-factor", second_factor.second_factor, name="second_factor"),
     path("password/sessions", account.end_others, name="own_sessions_end"),
     path("alive", entry.alive, name="alive"),
     path("orders/", orders.orders, name="orders"),

@@ -82,6 +82,8 @@ def describe(parser: argparse.ArgumentParser) -> None:
     person.add_argument("--area", default="", help="area code; its whole subtree")
     person.add_argument("--organ", default="", help="organ code; its whole subtree")
     person.add_argument("--temporary", action="store_true", help="the password must be changed at the first login")
+    lost = add("remove-second-factor", remove_second_factor, "take away a generator that its owner has lost", people)
+    lost.add_argument("username")
 
     regions = add(
         "regions", load_regions, "the official regions whose codes begin with these prefixes, merged ones included"
@@ -255,6 +257,16 @@ def create_person(given: Given) -> int:
     )
     print(f"{given.username}: {Role(given.role).name_zh}")
     return 0
+
+
+def remove_second_factor(given: Given) -> None:
+    """For whoever has the command line, where no administrator can sign in any more; written down like any removal."""
+    _setup()
+    from haochaping.accounts import second_factor
+    from haochaping.accounts.rules import SYSTEM
+    from haochaping.kit import clock
+
+    second_factor.remove(given.username, actor=SYSTEM, now=clock.now())
 
 
 def load_regions(given: Given) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from haochaping.accounts.rules import PASSWORD_LENGTH
+from haochaping.accounts.rules import PASSWORD_LENGTH, SecondFactorMode
 from haochaping.kit import config, keys, postgres
 from haochaping.kit.config import ROOT, Misconfigured
 from haochaping.project.database import django_database
@@ -103,7 +103,17 @@ DATABASES = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.Person"
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+    "haochaping.accounts.backends.SecondFactorBackend",
+]
+try:
+    SECOND_FACTOR = SecondFactorMode(
+        config.text("SECOND_FACTOR") or ("required" if config.is_production() else "optional")
+    )
+except ValueError as error:
+    raise Misconfigured(f"HCP_SECOND_FACTOR: {error}, it is off, optional or required") from None
 PASSWORD_HASHERS = ["haochaping.accounts.passwords.Argon2"]
 AUTH_PASSWORD_VALIDATORS = [
     {
@@ -132,6 +142,7 @@ AXES_LOCKOUT_TEMPLATE = "console/locked.html"
 AXES_RESET_ON_SUCCESS = True
 AXES_IPWARE_PROXY_COUNT = config.integer("PROXIES", 0)
 AXES_VERBOSE = False
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code"]  # what axes writes down of a failed form, these masked
 
 LANGUAGE_CODE = "zh-hans"
 LANGUAGES = [("zh-hans", "简体中文"), ("en", "English")]

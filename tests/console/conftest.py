@@ -3,15 +3,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from django.test import Client
 
 from haochaping.project import assets
-from tests.cast import Cast, settle
+from tests.cast import Cast, logged_in, settle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from django.test import Client
     from pytest_django.fixtures import SettingsWrapper
 
 
@@ -37,8 +37,6 @@ def as_(cast: Cast) -> Callable[[str], Client]:
     from haochaping.accounts.models import Person
 
     def enter(username: str) -> Client:
-        client = Client()
-        client.force_login(Person.objects.get(username=username), backend="django.contrib.auth.backends.ModelBackend")
-        return client
+        return logged_in(Person.objects.get(username=username))
 
     return enter

@@ -21,6 +21,7 @@ LATER = NOW + timedelta(hours=1)
 (CONSOLE,) = [r for r in get_resolver().url_patterns if str(r.pattern) == "console/"]
 ROUTES = {pattern.name: pattern for pattern in CONSOLE.url_patterns}
 PAGES = [entry.page for entry in NAVIGATION] + ["password"]
+ENTRANCE = {"login", "login_code", "logout"}
 POSTS = ("orders_export", "order_move", "order_callback", "order_identity", "order_share")
 ROLE_OF = {username: role for username, (_, role, _) in PEOPLE.items()}
 
@@ -33,11 +34,11 @@ def address(name: str, order_no: str = "CP20260610-00000000", verb: str = "sign"
 
 @pytest.mark.parametrize("name", ROUTES)
 def test_every_route_but_the_entrance_names_its_roles(name):
-    assert name in {"login", "logout"} or isinstance(ROUTES[name].callback.needs, frozenset)
+    assert name in ENTRANCE or isinstance(ROUTES[name].callback.needs, frozenset)
     assert entry.login.__module__ == "haochaping.console.pages.entry"
 
 
-@pytest.mark.parametrize("name", [name for name in ROUTES if name not in {"login", "logout"}])
+@pytest.mark.parametrize("name", [name for name in ROUTES if name not in ENTRANCE])
 def test_a_stranger_gets_nothing_but_the_login(client, name):
     for answer in (client.get(address(name)), client.post(address(name))):
         assert answer.status_code == 302

@@ -82,6 +82,8 @@ def _logged_in(ground: Ground, login: Login) -> Browser:
     visitor = ground.open(ground.visitor())
     page = visitor.get("/console/login")
     done = visitor.submit(page, page.form("username"), {"username": login.username, "password": login.password})
-    if done.status >= 400 or any(form.has("password") for form in done.forms):
+    if any(form.has("code") for form in done.forms):
+        done = visitor.submit(done, done.form("code"), {"code": login.codes.pop()})
+    if done.status >= 400 or any(form.has("password") or form.has("code") for form in done.forms):
         raise CannotGive(f"巡检人员登录不了（{done.told}）")
     return visitor

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.forms import PasswordChangeForm
@@ -14,10 +15,11 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from haochaping.accounts import people, sessions
+from haochaping.accounts import people, second_factor, sessions
 from haochaping.accounts.commands import audit
 from haochaping.accounts.models import Person
 from haochaping.accounts.passwords import asked, why_to_change
+from haochaping.accounts.rules import SecondFactorMode
 from haochaping.console.access import LOGIN, needs
 from haochaping.console.rules import IDLE, MAY_OPEN
 from haochaping.kit import clock
@@ -59,6 +61,10 @@ class Password(PasswordChangeView):
             "phone": people.masked_phone(person),
             "sessions": sessions.live(person, since=now - IDLE),
             "here": self.request.session.get(LOGIN),
+            "offers_second": settings.SECOND_FACTOR is not SecondFactorMode.OFF,
+            "second": second_factor.of(person),
+            "must_second": second_factor.is_owed_by(person),
+            "codes_left": second_factor.codes_left(person),
         }
         return super().get_context_data(**kwargs) | more
 

@@ -104,7 +104,7 @@ def _lines(found: Iterable[Device], now: datetime) -> list[dict[str, Any]]:
     return lines
 
 
-@needs(*MAY_OPEN["devices"])
+@needs(*MAY_OPEN["devices"], fresh=True)
 @require_safe
 def export(request: HttpRequest) -> HttpResponse:
     """The same list as a sheet."""

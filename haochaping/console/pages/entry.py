@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.contrib import messages
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView, LogoutView
 from django.http import HttpResponse
+from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
+from haochaping.accounts import second_factor
 from haochaping.accounts.commands import audit
 from haochaping.accounts.models import Person
+from haochaping.console import entrance
 from haochaping.console.access import leave, needs
+from haochaping.console.proof import WRONG_CODE
 from haochaping.console.rules import MAY_OPEN
 from haochaping.kit import clock
 
@@ -41,11 +46,10 @@ class Login(LoginView):
     redirect_authenticated_user = True
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
-        answer = super().form_valid(form)
         person = form.get_user()
-        if isinstance(person, Person):
-            audit(person.actor(), "login", person.username, now=clock.now())
-        return answer
+        if second_factor.is_asked_of(person):
+            return entrance.wait_for_code(self.request, person, self.get_success_url())
+        return entrance.let_in(self.request, person, self.get_success_url(), by="password")
 
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
         person = Person.objects.filter(username=form.cleaned_data.get("username") or "").first()
@@ -55,6 +59,30 @@ class Login(LoginView):
 
 
 login = never_cache(Login.as_view())
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def login_code(request: HttpRequest) -> HttpResponse:
+    """The second step: the code of the telephone, or a backup code. Each is good once; wrong ones count like wrong passwords."""
+    awaited = entrance.waiting(request)
+    if awaited is None:
+        messages.warning(request, "等待验证码的时间过了，请重新登录。")
+        return redirect("console:login")
+    person, way_on = awaited
+    if request.method != "POST":
+        return render(request, "console/login_code.html")
+    found = entrance.check(request, person, token=request.POST.get("code", ""))
+    if found is None:
+        now = clock.now()
+        audit(person.actor(), "login", person.username, now=now, result="refused", facts={"by": "code"})
+        return render(request, "console/login_code.html", {"wrong": WRONG_CODE}, status=422)
+    if found.factor == "backup":
+        left = second_factor.codes_left(person)
+        messages.warning(
+            request, f"已用掉一个备用码，还剩{left}个。手机不在身边或已丢失的，请尽快到“我的账号”重新设置。"
+        )
+    return entrance.let_in(request, person, way_on, by=found.factor, second=True)
 
 
 class Logout(LogoutView):

@@ -71,7 +71,7 @@ def indicators(request: HttpRequest) -> HttpResponse:
     )
 
 
-@needs(*MAY_OPEN["indicators"])
+@needs(*MAY_OPEN["indicators"], fresh=True)
 @require_safe
 def export(request: HttpRequest) -> HttpResponse:
     """Every indicator of the region on today's page, retired ones too, as CSV that spreadsheets open in Chinese."""

@@ -65,7 +65,7 @@ def orders(request: HttpRequest) -> HttpResponse:
     return render(request, "console/orders.html", context)
 
 
-@needs(*MAY_OPEN["orders"])
+@needs(*MAY_OPEN["orders"], fresh=True)
 @require_POST
 def export(request: HttpRequest) -> HttpResponse:
     """The whole filtered list as CSV, every row of it; who took it is written down. `X-Row-Count` tells how many."""

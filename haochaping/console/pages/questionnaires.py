@@ -213,7 +213,7 @@ def act(request: HttpRequest, code: str, verb: str) -> HttpResponse:
     return redirect("console:questionnaire", code)
 
 
-@needs(*MAY_OPEN["questionnaires"])
+@needs(*MAY_OPEN["questionnaires"], fresh=True)
 @require_safe
 def export(request: HttpRequest, code: str) -> HttpResponse:
     """What came of it as CSV, with the same silence about few."""

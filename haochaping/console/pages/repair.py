@@ -353,7 +353,7 @@ COLUMNS = (
 )
 
 
-@needs(*WORKERS)
+@needs(*WORKERS, fresh=True)
 @require_POST
 def export(request: HttpRequest) -> HttpResponse:
     """The whole list as CSV, without anything of a person; who took it is written down."""

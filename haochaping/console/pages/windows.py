@@ -76,7 +76,7 @@ def windows(request: HttpRequest) -> HttpResponse:
     return render(request, "console/windows.html", context)
 
 
-@needs(*MAY_OPEN["windows"])
+@needs(*MAY_OPEN["windows"], fresh=True)
 @require_safe
 def export(request: HttpRequest) -> HttpResponse:
     """These windows as a sheet that an import takes back."""

@@ -16,7 +16,7 @@ from haochaping.evaluation.models import ServiceEvent
 from haochaping.flow.services import admit_services
 from haochaping.kit import clock
 from haochaping.project import assets
-from tests.cast import NOW, Cast, forget, settle, wire_service
+from tests.cast import NOW, Cast, forget, logged_in, settle, wire_service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -71,9 +71,7 @@ def as_(cast: Cast) -> Callable[[str], Client]:
     from haochaping.accounts.models import Person
 
     def enter(username: str) -> Client:
-        client = Client()
-        client.force_login(Person.objects.get(username=username), backend="django.contrib.auth.backends.ModelBackend")
-        return client
+        return logged_in(Person.objects.get(username=username))
 
     return enter
 
