@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
-    from haochaping.accounts.rules import Actor
+    from haochaping.accounts.rules import Actor, Scope
     from haochaping.messaging.models import Message
     from haochaping.rectification.models import Order
 
@@ -76,6 +76,20 @@ def scope_words(actor: Actor) -> str:
         elif scope.area:
             words.append(area_name(scope.area))
     return "、".join(dict.fromkeys(words))
+
+
+def reach_words(scope: Scope) -> str:
+    """One scope in words, all its parts: 江苏省南京市，南京市市场监督管理局及下属, A01 综合窗口."""
+    known, words = snapshot(), []
+    if scope.area:
+        words.append(area_name(scope.area))
+    if scope.organ:
+        organ = known.organs.get(scope.organ.strip("/").rpartition("/")[2])
+        words.append(f"{organ.name if organ else scope.organ}及下属单位")
+    if scope.window:
+        window = known.windows.get(scope.window)
+        words.append(f"{window.name}（{scope.window}）" if window else scope.window)
+    return "，".join(words) or "不限"
 
 
 @dataclass(frozen=True)

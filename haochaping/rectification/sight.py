@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -14,6 +15,9 @@ from haochaping.kit.errors import Refused
 from haochaping.rectification import workflow
 from haochaping.rectification.models import OpenedTo, Order, OrderPart
 from haochaping.rectification.workflow import Part
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 NOT_FOUND = Refused("not_found", 404, "没有这个工单。")
 REVEAL = "reveal_identity"  # the audit trail's word for an opened seal
@@ -115,6 +119,18 @@ def may_reveal(order: Order, actor: Actor) -> bool:
     if is_rated_side(actor):
         return Part.HANDLER in parts and is_opened(order)
     return bool(parts & {Part.OPERATOR, Part.SUPERVISOR})
+
+
+def numbers_of(ids: Iterable[str]) -> dict[str, str]:
+    """The order number of each of these ids that is an order's: for the audit trail, which names orders by their id."""
+    wanted = [id_ for id_ in ids if _is_uuid(id_)]
+    return {str(pk): number for pk, number in Order.objects.filter(pk__in=wanted).values_list("pk", "order_no")}
+
+
+def id_of(order_no: str) -> str:
+    """The id under which the audit trail speaks of an order; "" if there is none of that number."""
+    found = Order.objects.filter(order_no=order_no).values_list("pk", flat=True).first()
+    return str(found) if found else ""
 
 
 def _is_uuid(text: str) -> bool:

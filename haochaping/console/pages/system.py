@@ -1,27 +1,19 @@
-"""For those who keep it running: the audit trail, and how the interfaces fare."""
+"""For those who keep it running: how the interfaces fare, and what the audit trail calls what is done."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-import django_filters as filters
-from django import forms
-from django.core.paginator import Paginator
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from haochaping.accounts.models import Audit
 from haochaping.console.access import needs
-from haochaping.console.rules import MAY_OPEN, PER_PAGE
+from haochaping.console.rules import MAY_OPEN
 from haochaping.exchange.queries import OPEN_STATES, accepted_counts, balances, faults, health
 from haochaping.exchange.rules import PHASE_NAMES, STATE_NAMES, Phase
 from haochaping.kit import clock
 
 if TYPE_CHECKING:
-    from datetime import date
-
-    from django.db.models import QuerySet
     from django.http import HttpRequest, HttpResponse
 
 ACTIONS = {
@@ -75,6 +67,19 @@ ACTIONS = {
     "find_service": "查找来电人的服务",
     "enter_rating": "代录评价",
     "check_entry": "核对代录的评价",
+    "register_letter": "登记意见箱来件",
+    "note_letter": "告知意见箱来件",
+    "print_paper_forms": "生成纸质表",
+    "download_paper_forms": "下载纸质表",
+    "open_paper_batch": "收取纸质表",
+    "recount_paper_batch": "更正纸质表张数",
+    "decide_paper_form": "裁定纸质表",
+    "void_paper_form": "作废纸质表",
+    "draft_questionnaire": "起草问卷",
+    "send_questionnaire": "提交问卷",
+    "approve_questionnaire": "批准问卷",
+    "return_questionnaire": "退回问卷",
+    "close_questionnaire": "结束问卷",
     "probe_now": "立即巡检",
     "indicators_draft": "起草指标集",
     "indicators_edit": "修改指标集",
@@ -100,47 +105,6 @@ CIRCUIT = {
     "trial": {"kind": "warn", "words": "试探恢复"},
     "open": {"kind": "bad", "words": "暂停重试"},
 }
-
-
-def midnight(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=clock.CHINA)
-
-
-class AuditFilter(filters.FilterSet):  # type: ignore[misc]
-    who = filters.CharFilter(field_name="actor_name", lookup_expr="icontains", label="人员")
-    action = filters.CharFilter(lookup_expr="exact", label="操作")
-    subject = filters.CharFilter(lookup_expr="istartswith", label="对象")
-    since = filters.DateFilter(method="from_day", label="自", widget=forms.DateInput(attrs={"type": "date"}))
-    until = filters.DateFilter(method="to_day", label="至", widget=forms.DateInput(attrs={"type": "date"}))
-
-    class Meta:
-        model = Audit
-        fields: tuple[str, ...] = ()
-
-    def from_day(self, rows: QuerySet[Audit], _name: str, day: date) -> QuerySet[Audit]:
-        return rows.filter(at__gte=midnight(day))
-
-    def to_day(self, rows: QuerySet[Audit], _name: str, day: date) -> QuerySet[Audit]:
-        return rows.filter(at__lt=midnight(day) + timedelta(days=1))
-
-
-@needs(*MAY_OPEN["audit"])
-@require_safe
-def audit(request: HttpRequest) -> HttpResponse:
-    """Who did what, newest first; read only."""
-    found = AuditFilter(request.GET, Audit.objects.order_by("-at", "-id"))
-    page = Paginator(found.qs, PER_PAGE * 2).get_page(request.GET.get("page"))
-    known = Audit.objects.order_by("action").values_list("action", flat=True).distinct()
-    return render(
-        request,
-        "console/audit.html",
-        {
-            "filter": found,
-            "page": page,
-            "lines": [(row, ACTIONS.get(row.action, row.action)) for row in page],
-            "actions": [(action, ACTIONS.get(action, action)) for action in known],
-        },
-    )
 
 
 @needs(*MAY_OPEN["exchange"])

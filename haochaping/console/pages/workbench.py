@@ -41,7 +41,7 @@ def workbench(request: HttpRequest) -> HttpResponse:
     if may_open("audit", actor.roles):
         return redirect("console:audit")
     if actor.has(Role.SECURITY):
-        return redirect("console:password")
+        return redirect("console:people")
     if actor.has(Role.ADMIN):
         year = clock.day(now).year + 1
         checks = {
