@@ -112,7 +112,8 @@ class Left(NamedTuple):
 def left(due: datetime, now: datetime, calendar: Calendar) -> Left:
     """Time left in words: 剩2个工作日, 今天到期 (剩5小时), 超期3小时, 超期1天.
 
-    Working days count up to and with the last day on which it is still in time; days late are calendar days after it.
+    Working days count up to and with the last day on which it is still in time; days late are calendar days after it. A
+    limit that ends within its last day says the hour.
     """
     today, last = clock.day(now), clock.day(due - timedelta(microseconds=1))
     if now >= due:
@@ -122,7 +123,14 @@ def left(due: datetime, now: datetime, calendar: Calendar) -> Left:
     if last == today:
         hours = int((due - now) / timedelta(hours=1))
         return Left(f"今天到期，剩{hours}小时" if hours else "今天到期，剩不足1小时", "soon")
-    days = calendar.workdays_between(today, last)
+    days, by = calendar.workdays_between(today, last), by_hour(due)
     if not days:
-        return Left(f"剩{(last - today).days}天", "soon")
-    return Left(f"剩{days}个工作日", "soon" if days == 1 else "calm")
+        return Left(f"剩{(last - today).days}天{by}", "soon")
+    return Left(f"剩{days}个工作日{by}", "soon" if days == 1 else "calm")
+
+
+def by_hour(due: datetime | None) -> str:
+    """（12时前） where a limit ends before its day does; "" at midnight."""
+    if due is None or not (hour := due.astimezone(clock.CHINA).hour):
+        return ""
+    return f"（{hour}时前）"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Exists, Max, OuterRef
@@ -31,7 +30,7 @@ from haochaping.policy.rules import APPEAL_KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import date, datetime
+    from datetime import date, datetime, timedelta
     from uuid import UUID
 
     from haochaping.accounts.rules import Actor
@@ -195,8 +194,7 @@ def closing(area: str, service_time: datetime, day: date) -> Deadline:
 
 def grace(area: str, day: date) -> timedelta:
     """How much later than its window a rating that was given in time may still arrive."""
-    term = _policy(area, day).supplement.late_arrival
-    return timedelta(hours=term.n) if term.unit == "hour" else timedelta(days=term.n)
+    return _policy(area, day).supplement.late_arrival.term.length
 
 
 def _policy(area: str, day: date) -> Policy:

@@ -18,10 +18,12 @@ from haochaping.kit import clock
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Unit = Literal["workday", "day", "hour"]
-UNIT_NAMES: dict[Unit, str] = {"workday": "个工作日", "day": "天", "hour": "小时"}
+Unit = Literal["workday", "halfday", "day", "hour"]
+UNIT_NAMES: dict[Unit, str] = {"workday": "个工作日", "halfday": "个工作半天", "day": "天", "hour": "小时"}
 
 MOST = 10_000  # a slip of the pen in a policy pack must not count for ever
+
+NOON = time(12)  # parts a working day into its two halves
 
 _DAY = timedelta(days=1)
 _HOLIDAYS = frozenset(constants.holidays)  # weekends among them
@@ -32,7 +34,7 @@ _OFFICIAL_YEARS = frozenset(range(_CHECKED_FROM, max(_HOLIDAYS).year + 1))
 
 @dataclass(frozen=True)
 class Term:
-    """How long something may take: `n` working days, calendar days or hours."""
+    """How long something may take: `n` working days, halves of them, calendar days or hours."""
 
     n: int
     unit: Unit
@@ -41,10 +43,18 @@ class Term:
         if isinstance(self.n, bool) or not isinstance(self.n, int) or not 0 <= self.n <= MOST:
             raise ValueError(f"a term is a whole number from 0 to {MOST}, not {self.n!r}")
         if self.unit not in get_args(Unit):
-            raise ValueError(f"a term's unit is workday, day or hour, not {self.unit!r}")
+            raise ValueError(f"a term's unit is workday, halfday, day or hour, not {self.unit!r}")
 
     def __str__(self) -> str:
-        return f"{self.n}{UNIT_NAMES[self.unit]}"
+        return "半个工作日" if (self.n, self.unit) == (1, "halfday") else f"{self.n}{UNIT_NAMES[self.unit]}"
+
+    @property
+    def length(self) -> timedelta:
+        """About how long that is where no calendar is asked: working days in weeks of five, rounded up to whole days."""
+        if self.unit == "hour":
+            return timedelta(hours=self.n)
+        days = {"day": self.n, "workday": -(-self.n * 7 // 5), "halfday": -(-self.n * 7 // 10)}
+        return timedelta(days=days[self.unit])
 
     @classmethod
     def parse(cls, value: str | Mapping[str, object]) -> Term:
@@ -109,6 +119,13 @@ class Calendar:
             n -= self.is_workday(day)
         return day
 
+    def add_halves(self, day: date, *, is_afternoon: bool, n: int) -> tuple[date, bool]:
+        """The n-th half of a working day after that half of `day`, as its day and whether it is the afternoon."""
+        while n > 0:
+            day, is_afternoon = (day + _DAY, False) if is_afternoon else (day, True)
+            n -= self.is_workday(day)
+        return day, is_afternoon
+
     def workdays_between(self, start: date, end: date) -> int:
         """How many working days lie after `start` up to and with `end`; negative if `end` is the earlier one."""
         if end < start:
@@ -120,16 +137,24 @@ def deadline(start: datetime, term: Term, calendar: Calendar) -> Deadline:
     """When a term that begins at `start` is over.
 
     Working days and days end with the n-th of them after the day of `start` in China (24:00); that day itself never
-    counts, nor does it matter when in it the term began. Hours are exact. A term of 0 days ends with the day of `start`.
+    counts, nor does it matter when in it the term began. Half working days likewise end with the n-th half (12:00 or
+    24:00) after the one in which the term began. Hours are exact. A term of 0 ends with the day, or the half, of `start`.
     """
     if term.unit == "hour":
         return Deadline((start + timedelta(hours=term.n)).astimezone(UTC))
     first = clock.day(start)
     if term.unit == "day":
         return Deadline(_end_of(first + _DAY * term.n))
-    last = calendar.add_workdays(first, term.n)
-    counted = (first + _DAY * i for i in range(1, (last - first).days + 1))
-    return Deadline(_end_of(last), provisional=not all(map(calendar.is_settled, counted)))
+    if term.unit == "halfday":
+        began_late = start.astimezone(clock.CHINA).time() >= NOON
+        last, ends_late = calendar.add_halves(first, is_afternoon=began_late, n=term.n)
+        end = _end_of(last) if ends_late else datetime.combine(last, NOON, clock.CHINA).astimezone(UTC)
+        counts_first = not began_late and term.n > 0  # its afternoon
+    else:
+        last = calendar.add_workdays(first, term.n)
+        end, counts_first = _end_of(last), False
+    counted = (first + _DAY * i for i in range(0 if counts_first else 1, (last - first).days + 1))
+    return Deadline(end, provisional=not all(map(calendar.is_settled, counted)))
 
 
 def _end_of(day: date) -> datetime:

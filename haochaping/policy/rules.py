@@ -324,4 +324,8 @@ def _within(given: Any, allowed: Any) -> bool:
 
 
 def _not_longer(one: Limit, other: Limit) -> bool:
+    """Where the two can be compared at all: working days and their halves can."""
+    halves = {"workday": 2, "halfday": 1}
+    if one.unit in halves and other.unit in halves:
+        return one.n * halves[one.unit] <= other.n * halves[other.unit]
     return one.unit != other.unit or one.n <= other.n

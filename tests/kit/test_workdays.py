@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from haochaping.kit.clock import CHINA
-from haochaping.kit.workdays import Calendar, Deadline, Term, deadline
+from haochaping.kit.workdays import Calendar, Deadline, Term, Unit, deadline
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,6 +112,34 @@ def test_the_day_of_the_start_is_the_day_in_china():
     assert deadline(start, Term(1, "workday"), OFFICIAL).day == date(2026, 3, 4)
 
 
+HALVES = [
+    # begun in the morning: the afternoon is the first half that counts
+    ("2026-03-02 09:00", 1, "2026-03-03 00:00"),
+    ("2026-03-02 09:00", 2, "2026-03-03 12:00"),
+    ("2026-03-02 09:00", 3, "2026-03-04 00:00"),
+    # at noon the afternoon has begun, and so does not count
+    ("2026-03-02 11:59", 1, "2026-03-03 00:00"),
+    ("2026-03-02 12:00", 1, "2026-03-03 12:00"),
+    ("2026-03-02 23:59", 1, "2026-03-03 12:00"),
+    # over a weekend, and on one
+    ("2026-03-06 16:30", 1, "2026-03-09 12:00"),
+    ("2026-03-07 08:00", 1, "2026-03-09 12:00"),
+    ("2026-03-07 20:00", 2, "2026-03-10 00:00"),
+    # 国庆 2025: Sunday 28 September is worked, 1 to 8 October are not
+    ("2025-09-26 17:00", 1, "2025-09-28 12:00"),
+    ("2025-09-30 13:00", 2, "2025-10-10 00:00"),
+    # none: to the end of the half itself
+    ("2026-03-02 09:00", 0, "2026-03-02 12:00"),
+    ("2026-03-02 13:00", 0, "2026-03-03 00:00"),
+]
+
+
+@pytest.mark.parametrize(("start", "n", "end"), HALVES)
+def test_half_working_days_end_at_noon_or_at_midnight(start, n, end):
+    due = deadline(china(start), Term(n, "halfday"), OFFICIAL)
+    assert due == Deadline(china(end).astimezone(UTC))
+
+
 # Years that are not announced
 
 
@@ -123,6 +151,9 @@ def test_the_day_of_the_start_is_the_day_in_china():
         ("2026-12-24 09:00", "1 workday", True),  # Friday 25 December 2026 is still ours, its weekend may be exchanged
         ("2026-12-21 09:00", "15 workday", True),
         ("2027-03-01 09:00", "1 workday", True),
+        ("2026-12-24 09:00", "1 halfday", False),  # this afternoon
+        ("2026-12-24 13:00", "1 halfday", True),
+        ("2027-03-01 09:00", "1 halfday", True),
         ("2027-03-01 09:00", "5 day", False),  # natural days and hours need no calendar
         ("2027-03-01 09:00", "24 hour", False),
         ("2027-03-01 09:00", "0 workday", False),  # counts no day
@@ -186,12 +217,78 @@ def test_a_later_start_or_a_longer_term_is_never_due_earlier(start, n):
     assert deadline(start, Term(n + 1, "workday"), OFFICIAL).at > due.at
 
 
+# Any calendar, any term: against a reference that walks hour by hour
+
+WEEKS = st.dictionaries(st.dates(date(2026, 3, 1), date(2026, 4, 30)), st.booleans(), max_size=20)
+BEGINNINGS = st.datetimes(datetime(2026, 3, 1), datetime(2026, 3, 20)).map(lambda moment: moment.replace(tzinfo=CHINA))
+TERMS = st.builds(Term, st.integers(0, 12), st.sampled_from(get_args(Unit)))
+
+
+def walked(start: datetime, term: Term, calendar: Calendar) -> datetime:
+    """The end of the term, found by walking on in steps of its unit and counting those that are worked."""
+    if term.unit == "hour":
+        return start + timedelta(hours=term.n)
+    midnight = start.replace(hour=0, minute=0, second=0, microsecond=0)
+    step = timedelta(hours=12 if term.unit == "halfday" else 24)
+    begun = midnight + step if term.unit == "halfday" and start.hour >= 12 else midnight
+    left = term.n
+    while left:
+        begun += step
+        left -= term.unit == "day" or calendar.is_workday(begun.date())
+    return begun + step
+
+
+@given(BEGINNINGS, TERMS, WEEKS)
+def test_every_term_ends_where_a_slow_walk_ends(start, term, days):
+    calendar = Calendar(days)
+    assert deadline(start, term, calendar).at == walked(start, term, calendar)
+
+
+@given(BEGINNINGS, TERMS, WEEKS)
+def test_no_term_of_working_time_ends_on_a_half_that_nobody_works(start, term, days):
+    calendar = Calendar(days)
+    due = deadline(start, term, calendar)
+    if term.unit in {"workday", "halfday"} and term.n:
+        assert calendar.is_workday(due.day), "the made-up ones count, the days off do not"
+        assert due.at.astimezone(CHINA).hour in ({0} if term.unit == "workday" else {0, 12})
+
+
+@given(BEGINNINGS, TERMS, WEEKS, st.timedeltas(timedelta(), timedelta(days=9)))
+def test_more_of_a_term_or_a_later_beginning_never_ends_earlier(start, term, days, later):
+    calendar = Calendar(days)
+    due = deadline(start, term, calendar).at
+    assert deadline(start, Term(term.n + 1, term.unit), calendar).at > due
+    assert deadline(start + later, term, calendar).at >= due
+
+
+@given(BEGINNINGS, st.integers(0, 12), WEEKS, st.dates(date(2026, 3, 1), date(2026, 4, 30)))
+def test_a_day_off_more_never_ends_a_term_earlier_and_a_day_worked_more_never_later(start, n, days, day):
+    for unit in ("workday", "halfday"):
+        worked, off = (deadline(start, Term(n, unit), Calendar(days | {day: works})).at for works in (True, False))
+        assert worked <= off
+
+
+@given(BEGINNINGS, st.integers(0, 12), WEEKS)
+def test_two_halves_lie_within_one_day(start, n, days):
+    calendar = Calendar(days)
+    halves = deadline(start, Term(2 * n, "halfday"), calendar).at
+    whole = deadline(start, Term(n, "workday"), calendar).at
+    assert halves <= whole <= deadline(start, Term(2 * n + 1, "halfday"), calendar).at
+
+
 # Terms
 
 
 def test_a_term_is_read_from_text_and_from_a_table():
     assert Term.parse("3 workday") == Term.parse({"n": 3, "unit": "workday"}) == Term(3, "workday")
     assert [str(Term(3, "workday")), str(Term(15, "day")), str(Term(24, "hour"))] == ["3个工作日", "15天", "24小时"]
+    assert [str(Term(n, "halfday")) for n in (1, 3)] == ["半个工作日", "3个工作半天"]
+
+
+def test_how_long_a_term_is_about_where_no_calendar_is_asked():
+    lengths = [Term.parse(text).length.days for text in ("5 workday", "1 workday", "10 halfday", "1 halfday", "7 day")]
+    assert lengths == [7, 2, 7, 1, 7]
+    assert Term(36, "hour").length == timedelta(hours=36)
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,11 @@ BENT: dict[str, tuple[Callable[[Any], object], str, str]] = {
         "limits.rectify.complex",
         "答复总时限",
     ),
+    "halves outlast the answer in days": (
+        lambda t: t["limits"]["rectify"]["complex"].update(n=11, unit="halfday"),
+        "limits.rectify.complex",
+        "答复总时限",
+    ),
     "the night is turned about": (
         lambda t: t["invitation"].update(quiet_from="08:00", quiet_to="21:00"),
         "invitation.quiet_from",
@@ -108,6 +113,14 @@ def test_every_step_has_a_term_and_an_unconfirmed_severity_counts_as_general(jia
     assert policy.limit(Step.ANSWER) == policy.answer_limit() == policy.answer_limit(Severity.GENERAL)
     with pytest.raises(KeyError):
         policy.limit("sleep")
+
+
+def test_a_pack_may_count_in_half_working_days(jiangsu: dict[str, Any]) -> None:
+    jiangsu["limits"]["sign"].update(n=1, unit="halfday")
+    jiangsu["limits"]["rectify"]["complex"].update(n=10, unit="halfday")
+    policy = rules.parse(jiangsu)
+    assert (policy.limit(Step.SIGN), str(policy.limits.sign)) == (Term(1, "halfday"), "半个工作日")
+    assert any(line.startswith("签收：半个工作日") for line in rules.summary(policy))
 
 
 def test_a_pack_without_scores_has_none(jiangsu: dict[str, Any]) -> None:

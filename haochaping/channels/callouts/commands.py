@@ -92,7 +92,7 @@ def _draw(events: Sequence[ServiceEvent], now: datetime) -> int:
         if callout is None or event.id >= drawn_below(callout.share):
             continue
         phone = bytes(person.phone_index or b"")
-        since = now - queries.length(callout.quota.within.term)
+        since = now - callout.quota.within.term.length
         if sum(at > since for at in asked[phone]) >= callout.quota.n or not _may_call(applicant(person)):
             continue
         asked[phone].append(now)

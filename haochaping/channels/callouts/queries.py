@@ -23,16 +23,8 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     from haochaping.accounts.rules import Actor
-    from haochaping.kit.workdays import Term
 
 NEWEST = timedelta(days=30)  # progress figures look back so far
-
-
-def length(term: Term) -> timedelta:
-    """How far back a term reaches; working days are taken as calendar days of a seven-day week, rounded up."""
-    if term.unit == "hour":
-        return timedelta(hours=term.n)
-    return timedelta(days=term.n if term.unit == "day" else -(-term.n * 7 // 5))
 
 
 def callouts_for(actor: Actor) -> QuerySet[CallOut]:

@@ -48,9 +48,9 @@ def first_at(received: datetime, now: datetime, ask: Invitation, calendar: Calen
 
 
 def reminder_at(invited: datetime, term: Term, ask: Invitation, calendar: Calendar) -> datetime:
-    """When to remind: so many working days (or days) later at the same hour of the day, or so many hours; not at night."""
-    if term.unit == "hour":
-        return awake(invited + timedelta(hours=term.n), *night(ask))
+    """When to remind: so many working days (or days) later at the same hour of the day, or so many hours or halves; not at night."""
+    if term.unit in {"hour", "halfday"}:
+        return awake(deadline(invited, term, calendar).at, *night(ask))
     there = invited.astimezone(clock.CHINA)
     day = (
         calendar.add_workdays(there.date(), term.n) if term.unit == "workday" else there.date() + timedelta(days=term.n)

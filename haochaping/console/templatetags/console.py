@@ -77,4 +77,5 @@ def icon(name: str) -> dict[str, str]:
 
 
 register.filter("last_day", last_day)
+register.filter("by_hour", rules.by_hour)
 register.filter("state_word", lambda value: State(value).name_zh if value else "")
