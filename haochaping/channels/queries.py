@@ -103,6 +103,7 @@ class OrderTold:
     answer_by: datetime
     is_provisional: bool
     is_answered: bool
+    awaits_rater: bool = False  # a message to them waits for their answer; what it says stands at `/my` only
 
     @property
     def latest(self) -> str:
@@ -113,7 +114,13 @@ def order_told(event_id: UUID) -> OrderTold | None:
     order = Order.objects.filter(id=event_id).first()
     if order is None:
         return None
-    return OrderTold(order.order_no, order.answer_due, order.due_is_provisional, order.answered_at is not None)
+    return OrderTold(
+        order.order_no,
+        order.answer_due,
+        order.due_is_provisional,
+        order.answered_at is not None,
+        order.unanswered_since is not None and order.closed_at is None,
+    )
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from haochaping.directory.queries import snapshot
 from haochaping.evaluation.kept import OLD, backlog
 from haochaping.evaluation.models import Evaluation
 from haochaping.kit import clock
+from haochaping.messaging.rules import ASKING
 from haochaping.policy.queries import calendar
 from haochaping.rectification.models import Move
 from haochaping.rectification.queries import is_overdue, orders_for
@@ -226,5 +227,5 @@ def tabs(orders: QuerySet[Order], now: datetime) -> dict[str, int]:
 
 
 def still_wanted(messages: QuerySet[Message]) -> QuerySet[Message]:
-    """These messages without those about a service that was rated meanwhile."""
-    return messages.exclude(Exists(Evaluation.objects.filter(id=OuterRef("event_id"))))
+    """These messages without those that ask for a rating that was given meanwhile."""
+    return messages.exclude(Exists(Evaluation.objects.filter(id=OuterRef("event_id"))), kind__in=ASKING)

@@ -112,6 +112,22 @@ def has_telephone(id: UUID) -> bool:  # noqa: A002
     return Evaluator.objects.filter(**called).exists() or Applicant.objects.filter(**called).exists()
 
 
+def number_of_rater(id: UUID) -> str:  # noqa: A002
+    """Where whoever rated is written to: the number they left, else that of the person of the case, unless somebody else
+    rated. "" where there is none, or they took back who they are. The caller shows it to nobody.
+    """
+    rater, person = Evaluator.objects.filter(id=id).first(), Applicant.objects.filter(id=id).first()
+    if is_withdrawn(id):
+        return ""
+    if rater is not None and rater.phone_index is not None:
+        given: str = blobs.unseal(bytes(rater.blob), table="evaluation_evaluator", row=id).get("mobile", "")
+        return given
+    is_anothers = (
+        rater is not None and rater.id_index is not None and (person is None or person.id_index != rater.id_index)
+    )
+    return "" if person is None or is_anothers else applicant(person).mobile
+
+
 def is_withdrawn(id: UUID) -> bool:  # noqa: A002
     """Whether the rater took back who they are, and with it every consent to be known."""
     return Erasure.objects.filter(event_id=id, what="identity").exists()

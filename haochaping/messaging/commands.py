@@ -125,9 +125,11 @@ def _stop(mobile: str, way: str, by: str, now: datetime) -> None:
     Stop.objects.bulk_create([row], ignore_conflicts=True)
 
 
-def withdraw(event_ids: Iterable[UUID], *, now: datetime) -> int:
-    """What still waits about these service events is not wanted any more; how many. What may have gone is only asked for."""
-    waiting = Message.objects.filter(event_id__in=list(event_ids), state__in=OPEN_STATES)
+def withdraw(event_ids: Iterable[UUID], *, now: datetime, kinds: Iterable[Kind] = tuple(Kind)) -> int:
+    """What of these kinds still waits about these service events is not wanted any more; how many. What may have gone is
+    only asked for.
+    """
+    waiting = Message.objects.filter(event_id__in=list(event_ids), state__in=OPEN_STATES, kind__in=list(kinds))
     done = waiting.filter(state=State.QUEUED).update(
         state=State.SUPPRESSED, error="withdrawn", next_at=None, ended_at=now
     )

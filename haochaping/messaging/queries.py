@@ -11,7 +11,7 @@ from django.db.models import Count, Min, Q
 from haochaping.kit import blobs, config, crypto
 from haochaping.messaging import gateway
 from haochaping.messaging.models import Gateway, Message, Receipt, Stop
-from haochaping.messaging.rules import OPEN_STATES, Kind, State
+from haochaping.messaging.rules import ASKING, OPEN_STATES, Kind, State
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -51,7 +51,7 @@ def awaits_codes(now: datetime) -> bool:
 def asked_since(mobile: str, since: datetime) -> int:
     """How many invitations and reminders this number got, or is about to get, from then on."""
     asking = Message.objects.filter(phone_index=blobs.blind("phone", mobile), created_at__gte=since)
-    return asking.filter(kind__in=[Kind.INVITATION, Kind.REMINDER]).exclude(state=State.SUPPRESSED).count()
+    return asking.filter(kind__in=ASKING).exclude(state=State.SUPPRESSED).count()
 
 
 def rows() -> QuerySet[Message]:
@@ -60,8 +60,8 @@ def rows() -> QuerySet[Message]:
 
 
 def waiting_about(limit: int) -> list[UUID]:
-    """The service events about which something waits to be sent, the next ones first."""
-    waiting = Message.objects.filter(state__in=OPEN_STATES, event_id__isnull=False).order_by("next_at")
+    """The service events that somebody is still to be asked about, the next ones first."""
+    waiting = Message.objects.filter(state__in=OPEN_STATES, event_id__isnull=False, kind__in=ASKING).order_by("next_at")
     return [id_ for id_ in waiting.values_list("event_id", flat=True)[:limit] if id_ is not None]
 
 

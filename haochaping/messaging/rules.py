@@ -39,6 +39,7 @@ class Kind(StrEnum):
         return KIND_NAMES[self]
 
 
+ASKING = (Kind.INVITATION, Kind.REMINDER)  # pointless once the service is rated
 KIND_NAMES = {Kind.CODE: "验证码", Kind.INVITATION: "邀评", Kind.REMINDER: "提醒", Kind.NOTICE: "通知"}
 
 

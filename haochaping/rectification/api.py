@@ -9,7 +9,7 @@ from ninja import Body, Field, Query, Router, Schema
 
 from haochaping.kit import clock
 from haochaping.kit.errors import FieldError, Refused
-from haochaping.rectification import queries
+from haochaping.rectification import queries, relay
 from haochaping.rectification.commands import contribute, perform
 from haochaping.rectification.facts import brief, facts_for, last_day, timeline
 from haochaping.rectification.rules import State
@@ -116,6 +116,10 @@ def _whole(order: Order, actor: Actor) -> dict[str, Any]:
                 "isLate": event.is_late,
             }
             for event in timeline(order, actor)
+        ],
+        "messages": [
+            {"by": each.by, "text": each.text, "day": _text(each.day), "at": _text(each.at)}
+            for each in relay.said(order, actor)
         ],
         "verbs": [
             {

@@ -17,12 +17,11 @@ from haochaping.kit.errors import FieldError, Refused
 from haochaping.kit.masks import mask_text
 from haochaping.kit.rows import Attached, columns_of, insert_new
 from haochaping.outbox.commands import notes
-from haochaping.rectification import queries, rules, search
+from haochaping.rectification import queries, relay, rules, search
 from haochaping.rectification.advance import advance
 from haochaping.rectification.effects import Rulebook, enter, rulebook
 from haochaping.rectification.models import Move, Order, OrderPart, OrderSearch
 from haochaping.rectification.moving import move
-from haochaping.rectification.search import forget_words
 from haochaping.rectification.workflow import Part, State
 
 if TYPE_CHECKING:
@@ -146,6 +145,14 @@ def reopen_on_follow_up(order_id: UUID, *, level: int, now: datetime) -> bool:
             return False
         move(order, "reopen", SYSTEM, {"reason": "评价人追评仍不满意。"}, now=now)
     return True
+
+
+def forget_words(order_id: UUID) -> None:
+    """The rater took their words back: what they answered to messages is erased, and nobody finds the order by what they
+    wrote. Call it in the transaction of the erasure.
+    """
+    relay.forget_said(order_id)
+    search.forget_words(order_id)
 
 
 def contribute(*, order_id: UUID, actor: Actor, text: str, now: datetime) -> OrderPart:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from haochaping.accounts.rules import Actor
 
 # Moves whose moment is the rater's own: those rated see the day, not the hour.
-RATERS_OWN = frozenset({"open", "object", "satisfied", "unsatisfied", "reopen"})
+RATERS_OWN = frozenset({"open", "object", "respond", "satisfied", "unsatisfied", "reopen"})
 # What an operator hears about those rated, or notes about the rater, is not for those rated.
 NOT_FOR_THE_RATED = frozenset({"pressed", "note"})
 

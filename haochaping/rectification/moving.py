@@ -14,9 +14,9 @@ from haochaping.evaluation.commands import rule
 from haochaping.kit.errors import FieldError, Refused
 from haochaping.outbox.commands import TOPICS, tell
 from haochaping.policy.rules import Step
-from haochaping.rectification import queries, rules, search, workflow
+from haochaping.rectification import queries, relay, rules, search, workflow
 from haochaping.rectification.effects import Happening, Rulebook, enter, leave, rulebook
-from haochaping.rectification.models import Move, OpenedTo, Order, OrderPart, RelayMessage
+from haochaping.rectification.models import Move, OpenedTo, Order, OrderPart
 from haochaping.rectification.rules import CHARGED_NAMES, Charged
 from haochaping.rectification.standing import standing_of
 from haochaping.rectification.workflow import Part, State
@@ -131,10 +131,8 @@ def _charge(order: Order, _move: Move, _actor: Actor, _rules: Rulebook) -> None:
         order.charged_code, order.charged_name = "", CHARGED_NAMES[charged]
 
 
-def _relay(order: Order, move: Move, _actor: Actor, _rules: Rulebook) -> None:
-    """The message itself stands apart from the history, which nobody can change: what a rater wrote they may take back."""
-    n = RelayMessage.objects.filter(order_id=order.id).count() + 1
-    RelayMessage.objects.create(order_id=order.id, n=n, by=move.by, text=move.facts.pop("text"), at=move.at)
+def _relay(order: Order, move: Move, _actor: Actor, rules_: Rulebook) -> None:
+    relay.pass_on(order, move, rules_.policy)
 
 
 def _open_to_clerk(order: Order, move: Move, _actor: Actor, _rules: Rulebook) -> None:

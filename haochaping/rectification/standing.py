@@ -9,7 +9,7 @@ from haochaping.evaluation.attachments import kept
 from haochaping.evaluation.queries import has_telephone
 from haochaping.kit import clock
 from haochaping.policy.rules import APPEAL_KINDS
-from haochaping.rectification import rules
+from haochaping.rectification import relay, rules
 from haochaping.rectification.effects import is_owed
 from haochaping.rectification.models import Move
 from haochaping.rectification.sight import is_opened
@@ -28,7 +28,6 @@ EVIDENCE = "evidence"  # kind of an attachment that those who work on an order b
 def standing_of(order: Order, actor: Actor, rules_: Rulebook, now: datetime) -> Standing:
     """What `workflow.step` asks of this order; a handful of queries."""
     policy, calendar, state = rules_.policy, rules_.calendar, State(order.state)
-    is_reachable = not state.is_open or has_telephone(order.pk)
     dispatched_at, barred = _history(order)
     appeal_by = rules.over(dispatched_at, policy.appeal.within.term, calendar).at
     object_by = None
@@ -48,8 +47,8 @@ def standing_of(order: Order, actor: Actor, rules_: Rulebook, now: datetime) -> 
         today=clock.day(now),
         needs_callback=order.real_name or order.sampled,
         tries_left=policy.callback.tries - 1 - order.calls,
-        has_telephone=is_reachable,
-        is_reachable=is_reachable,
+        has_telephone=not state.is_open or has_telephone(order.pk),
+        is_reachable=state not in relay.STATES or relay.reaches(order.pk),
         unsatisfied=order.unsatisfied,
         reopens_left=policy.reopen.times - order.reopened,
         opens_identity=is_opened(order),

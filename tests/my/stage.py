@@ -60,7 +60,7 @@ def sms() -> list[tuple[str, str]]:
 
 
 def last_code(mobile: str = "") -> str:
-    said = [words for number, words in sms() if number == (mobile or number)]
+    said = [words for number, words in sms() if number == (mobile or number) and "验证码" in words]
     found = re.search(r"验证码(\d{6})", said[-1])
     assert found
     return found[1]

@@ -78,7 +78,9 @@ class TestTheCopy:
         rated(event, writingEvaluation='=HYPERLINK("http://evil")')
         body = real_name().get("/my/data.zip").content
         with zipfile.ZipFile(io.BytesIO(body)) as archive:
-            assert sorted(archive.namelist()) == sorted(["说明.txt", "办件.csv", "评价.csv", "办理过程.csv"])
+            assert sorted(archive.namelist()) == sorted(
+                ["说明.txt", "办件.csv", "评价.csv", "办理过程.csv", "留言.csv"]
+            )
             sheets = {name: archive.read(name) for name in archive.namelist()}
         assert sheets["评价.csv"].startswith(b"\xef\xbb\xbf"), "the mark by which Excel knows UTF-8"
         rows = list(csv.DictReader(io.StringIO(sheets["评价.csv"].decode("utf-8-sig"))))

@@ -27,7 +27,7 @@ from haochaping.kit import clock
 from haochaping.kit.errors import Refused
 from haochaping.messaging import commands as messaging
 from haochaping.messaging import queries as messages
-from haochaping.messaging.rules import Kind, awake, sendable
+from haochaping.messaging.rules import ASKING, Kind, awake, sendable
 from haochaping.outbox.commands import take
 from haochaping.policy.queries import calendar, policy_at
 
@@ -138,7 +138,7 @@ def _end(row: Invitation, outcome: Outcome) -> None:
 def drop_rated(now: datetime, limit: int = 2000) -> int:
     """Take back what still waits to be sent about services that were rated meanwhile; how many messages."""
     rated = evaluation.rated_among(set(messages.waiting_about(limit)))
-    return messaging.withdraw(rated, now=now) if rated else 0
+    return messaging.withdraw(rated, now=now, kinds=ASKING) if rated else 0
 
 
 def _asking(event: ServiceEvent) -> Asking | None:

@@ -16,6 +16,7 @@ from haochaping.evaluation import commands as evaluation
 from haochaping.evaluation.rules import Consent, Level
 from haochaping.flow.admit import admit
 from haochaping.kit.errors import FieldError, Refused
+from haochaping.messaging import commands as messaging
 from haochaping.rectification.commands import forget_words, perform, reopen_on_follow_up
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def act(me: Citizen, id_: UUID, name: str, *, reason: str, now: datetime) -> Non
     service = queries.rated_by(me, id_, now)
     if name in rules.MOVES:
         wanted = rules.MOVES[name]
-        facts = {"reason": _sentence("reason", reason, wanted.asks, required=True)} if wanted.asks else {}
+        facts = {wanted.fact: _sentence("reason", reason, wanted.asks, required=True)} if wanted.asks else {}
         perform(order_id=id_, verb=name, actor=citizen(id_), facts=facts, now=now)
     elif name == "withdraw-identity":
         if not service.has_identity:
@@ -87,6 +88,7 @@ def withdraw_identity(me: Citizen, id_: UUID, *, now: datetime) -> None:
     with transaction.atomic():
         evaluation.erase_identity(id_, by=by, now=now)
         forget_written(id_, "identity")
+        messaging.withdraw([id_], now=now)
         audit(citizen(id_), "withdraw_identity", str(id_), now=now)
 
 

@@ -32,6 +32,7 @@ README = """这是您在政务服务“好差评”平台的数据副本，导�
 办件.csv      业务部门报送的您的办件，和申请人信息
 评价.csv      您提交的评价和追评
 办理过程.csv  差评工单的每一步，包括谁查看过您的身份信息、理由是什么
+留言.csv      办理人员经平台给您的留言和您的回复
 
 文件用表格软件（Excel、WPS）可以直接打开。里面有您的个人信息，请妥善保管，不要转发。
 对内容有疑问，请拨打 12345。
@@ -97,6 +98,10 @@ def _rating(service: Service) -> dict[str, Any]:
                 {"日期": step.day.isoformat() if step.day else "进行中", "事项": step.text, "内容": step.detail}
                 for step in service.steps
             ],
+            "留言": [
+                {"谁": each.who, "日期": each.day.isoformat(), "内容": each.text or "（已撤回）"}
+                for each in service.said
+            ],
         }
     return told
 
@@ -114,6 +119,7 @@ def as_zip(me: Citizen, now: datetime) -> bytes:
         archive.writestr("办件.csv", _sheet(_case_rows(cases)))
         archive.writestr("评价.csv", _sheet(_rating_rows(cases)))
         archive.writestr("办理过程.csv", _sheet(_step_rows(cases)))
+        archive.writestr("留言.csv", _sheet(_said_rows(cases)))
     return out.getvalue()
 
 
@@ -149,6 +155,14 @@ def _step_rows(cases: list[dict[str, Any]]) -> Iterator[list[Any]]:
         if order := case.get("评价", {}).get("差评工单"):
             for step in order["过程"]:
                 yield [*(case[name] for name in CASE_COLUMNS[:2]), order["工单编号"], *step.values()]
+
+
+def _said_rows(cases: list[dict[str, Any]]) -> Iterator[list[Any]]:
+    yield ["办件编号", "服务次数", "工单编号", "谁", "日期", "内容"]
+    for case in cases:
+        if order := case.get("评价", {}).get("差评工单"):
+            for each in order["留言"]:
+                yield [*(case[name] for name in CASE_COLUMNS[:2]), order["工单编号"], *each.values()]
 
 
 def _sheet(rows: Iterable[list[Any]]) -> bytes:

@@ -39,7 +39,7 @@ def service(request: HttpRequest, me: Citizen, event_id: UUID) -> HttpResponse:
     """One service: its rating, each step of its order, who looked at my identity, what I may do."""
     found = queries.one(me, event_id, clock.now())
     done = rules.DONE.get(request.GET.get("done", ""), "")
-    moves = [(verb, rules.MOVES[verb]) for verb in found.verbs]
+    moves = [(verb, rules.MOVES[verb]) for verb in found.verbs if verb != rules.ANSWER]
     context = {"me": me, "found": found, "done": done, "moves": moves, "by": found.line.until}
     return render(request, "channels/my/service.html", context)
 
@@ -135,6 +135,7 @@ def act(request: HttpRequest, me: Citizen, event_id: UUID, name: str) -> HttpRes
         else:
             return see_other(f"/my/services/{event_id}?done={name}")
     context = {"me": me, "found": found, "act": wanted, "reason": reason, "refused": refused}
+    context["is_answer"] = name == rules.ANSWER
     return render(request, "channels/my/act.html", context, status=422 if refused else 200)
 
 

@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from haochaping.accounts.rules import citizen
 from haochaping.channels.models import CitizenSession, LoginCode
-from haochaping.channels.my.rules import MOVES, Person, is_raters_own
+from haochaping.channels.my.rules import ANSWER, MOVES, Person, is_raters_own
 from haochaping.channels.queries import window_name
 from haochaping.channels.rules import by_when, latest
 from haochaping.evaluation.models import (
@@ -30,6 +30,7 @@ from haochaping.kit.errors import Refused
 from haochaping.rectification.models import Order
 from haochaping.rectification.progress import PublicStep, public_progress
 from haochaping.rectification.queries import moves_open_to
+from haochaping.rectification.relay import Said, said_to_rater
 from haochaping.rectification.rules import STATE_NAMES, State
 
 if TYPE_CHECKING:
@@ -187,6 +188,7 @@ class Service:
     steps: list[PublicStep]
     ruling: Ruling | None  # the last one, if it keeps the rating out of the figures
     verbs: tuple[str, ...]  # moves of the order that are open to the rater
+    said: list[Said] = field(default_factory=list)  # through the platform, between the rater and those who work on it
 
     @property
     def event(self) -> ServiceEvent:
@@ -202,13 +204,17 @@ class Service:
 
     @property
     def has_words(self) -> bool:
-        return bool(self.words or self.follow_up_words)
+        return bool(self.words or self.follow_up_words or any(each.is_raters and each.text for each in self.said))
 
     @property
     def acts(self) -> tuple[str, ...]:
         """What is open to the rater now, of `rules.ACTS`."""
         withdrawals = {"withdraw-identity": self.has_identity, "withdraw-words": self.has_words}
         return (*self.verbs, *(name for name, is_open in withdrawals.items() if is_open))
+
+    @property
+    def may_respond(self) -> bool:
+        return ANSWER in self.verbs
 
     @property
     def may_follow_up(self) -> bool:
@@ -258,6 +264,7 @@ def _whole(line: Line, now: datetime) -> Service:
         public_progress(id_),
         told[-1] if told and told[-1].excludes else None,
         tuple(offer.verb for offer in offers if offer.verb in MOVES),
+        said_to_rater(id_) if line.order else [],
     )
 
 

@@ -100,11 +100,22 @@ class Act(NamedTuple):
     comes: str
     stays: str
     asks: str = ""  # the label of the sentence it needs; "" where none is needed
+    fact: str = "reason"  # what the order's table calls that sentence
     done: str = ""
     is_grave: bool = False
 
 
+ANSWER = "respond"
 MOVES = {
+    ANSWER: Act(
+        "回复留言",
+        "发送回复",
+        "发送后，办理人员看得到您写的话。每条留言可以回复一次。",
+        "办理人员看不到您的姓名和电话，您同意公开身份的除外。您写的话以后可以用“撤回我写的文字”删除。",
+        "您的回复",
+        fact="text",
+        done="回复已发送给办理人员。",
+    ),
     "satisfied": Act(
         "对整改满意",
         "确认满意",
@@ -142,7 +153,7 @@ WITHDRAWALS = {
     "withdraw-words": Act(
         "撤回我写的文字",
         "确认撤回文字",
-        "撤回后，您在这条评价和追评里写的文字永久删除，不再公开，也不能恢复。",
+        "撤回后，您在这条评价、追评和留言回复里写的文字永久删除，不再公开，也不能恢复。",
         "星级和选项保留，仍计入统计；已形成的工单继续办理。办理人员此前看过的内容，以及他们写的答复，不会因此消失。",
         done="文字已撤回。",
         is_grave=True,

@@ -19,12 +19,13 @@ from haochaping.console.access import needs
 from haochaping.console.rules import MAY_OPEN, PER_PAGE
 from haochaping.kit import clock
 from haochaping.kit.errors import FieldError, Refused
+from haochaping.rectification import relay
 from haochaping.rectification.commands import contribute, reveal
 from haochaping.rectification.effects import rulebook
 from haochaping.rectification.facts import facts_for, timeline
-from haochaping.rectification.queries import by_number, may_reveal, moves_open_to, orders_for, parts_for
+from haochaping.rectification.queries import by_number, may_reveal, moves_open_to, orders_for, parts_for, parts_in
 from haochaping.rectification.rules import STATE_NAMES, State
-from haochaping.rectification.workflow import VERBS
+from haochaping.rectification.workflow import VERBS, Part
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -211,7 +212,10 @@ def _show(
         "order": found,
         "facts": facts_for(found, actor),
         "timeline": timeline(found, actor),
-        "forms": [form for form in forms if not (calling and form.verb in CALLBACK_VERBS)],
+        "forms": [form for form in forms if form.verb != "relay" and not (calling and form.verb in CALLBACK_VERBS)],
+        "said": relay.said(found, actor),
+        "talk": next((form for form in forms if form.verb == "relay"), None),
+        "may_talk": State(found.state) in relay.STATES and bool(parts_in(found, actor) & {Part.HANDLER, Part.OPERATOR}),
         "calling": calling,
         "tries": rulebook(found).policy.callback.tries,
         "verb_open": verb,

@@ -1,0 +1,114 @@
+"""平台转接: what those who work on an order and its rater say to each other, neither knowing who the other is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import time, timedelta
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+
+from haochaping.accounts.rules import Role
+from haochaping.evaluation.queries import number_of_rater
+from haochaping.kit import clock
+from haochaping.kit.masks import mask_text
+from haochaping.messaging import commands as messaging
+from haochaping.messaging.rules import Kind, sendable
+from haochaping.rectification import sight
+from haochaping.rectification.models import RelayMessage
+from haochaping.rectification.rules import State
+from haochaping.rectification.workflow import PART_NAMES, Part
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
+    from uuid import UUID
+
+    from haochaping.accounts.rules import Actor
+    from haochaping.policy.rules import Policy
+    from haochaping.rectification.models import Move, Order
+
+STATES = frozenset({State.VERIFYING, State.RECTIFYING})  # in which one may write to the rater
+NOTICE_LIVES = timedelta(days=7)  # whoever was not told by then logs in by another way or is called
+
+
+@dataclass(frozen=True)
+class Said:
+    """One message, as somebody may read it."""
+
+    by: str  # handler | operator | citizen
+    who: str
+    text: str  # "" once its rater took their words back
+    day: date
+    at: datetime | None  # None: only the day is for these eyes
+
+    @property
+    def is_raters(self) -> bool:
+        return self.by == Part.CITIZEN
+
+
+def said(order: Order, actor: Actor) -> list[Said]:
+    """The exchange, oldest first: the rater's words masked and by the day for all who may not see the case (design §1.3).
+
+    Not for a clerk to whom the unit merely opened the order.
+    """
+    if actor.kind == "person" and actor.roles <= {Role.CLERK}:
+        return []
+    sees_case = sight.may_see_case(order, actor)
+    return [
+        Said(
+            row.by,
+            PART_NAMES[Part(row.by)],
+            mask_text(row.text) if row.by == Part.CITIZEN and not sees_case else row.text,
+            clock.day(row.at),
+            None if row.by == Part.CITIZEN and not sees_case else row.at,
+        )
+        for row in _rows(order.pk)
+    ]
+
+
+def said_to_rater(order_id: UUID) -> list[Said]:
+    """The exchange as the rater reads it: whole, their own words as they wrote them, by the day."""
+    return [
+        Said(row.by, "您" if row.by == Part.CITIZEN else PART_NAMES[Part(row.by)], row.text, clock.day(row.at), None)
+        for row in _rows(order_id)
+    ]
+
+
+def _rows(order_id: UUID) -> list[RelayMessage]:
+    return list(RelayMessage.objects.filter(order_id=order_id).order_by("n"))
+
+
+def reaches(order_id: UUID) -> bool:
+    """Whether the platform can tell the rater that a message waits."""
+    return sendable(number_of_rater(order_id)) is not None
+
+
+def pass_on(order: Order, move: Move, policy: Policy) -> None:
+    """Keep what a move says, apart from the history that nobody can change; tell the rater once by SMS that it waits.
+
+    The SMS names neither item nor organ: whoever looks at the telephone learns nothing. Not at night, not where the number
+    said stop.
+    """
+    n = RelayMessage.objects.filter(order_id=order.pk).count() + 1
+    RelayMessage.objects.create(order_id=order.pk, n=n, by=move.by, text=move.facts.pop("text"), at=move.at)
+    mobile = sendable(number_of_rater(order.pk))
+    if move.by == Part.CITIZEN or mobile is None:
+        return
+    ask = policy.invitation
+    messaging.send(
+        kind=Kind.NOTICE,
+        mobile=mobile,
+        text=f"【{ask.signature}】您的一条评价有新的留言，请登录 {settings.PUBLIC_URL}/my 查看和回复，对方看不到您的姓名和号码。"
+        f"不想再收到请回复{ask.stop_word}",
+        key=f"relay:{order.pk}:{n}",
+        now=move.at,
+        not_after=move.at + NOTICE_LIVES,
+        quiet=(time.fromisoformat(ask.quiet_from), time.fromisoformat(ask.quiet_to)),
+        event_id=order.pk,
+        area=order.area_path,
+    )
+
+
+def forget_said(order_id: UUID) -> None:
+    """Erase what the rater wrote, at their wish; that they answered stays. Call it in the transaction of the erasure."""
+    RelayMessage.objects.filter(order_id=order_id, by=Part.CITIZEN).update(text="")
