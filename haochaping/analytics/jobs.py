@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from procrastinate.contrib.django import app
 
-from haochaping.analytics import commands
+from haochaping.analytics import commands, triggers
 from haochaping.kit import clock
 
 
@@ -12,3 +12,9 @@ from haochaping.kit import clock
 @app.task(queue="lake", lock="lake", queueing_lock="lake", pass_context=False)
 def refresh_lake(timestamp: int) -> None:  # noqa: ARG001
     commands.refresh_lake(now=clock.now(), everything=False)
+
+
+@app.periodic(cron="20 6 * * *")
+@app.task(queue="lake", lock="lake", queueing_lock="consequences", pass_context=False)
+def propose_consequences(timestamp: int) -> None:  # noqa: ARG001
+    triggers.propose_consequences(now=clock.now())

@@ -191,6 +191,11 @@ def excluded(ids: Iterable[UUID]) -> set[UUID]:
     return {event_id for event_id, n, excludes in rows if excludes and latest[event_id] == n}
 
 
+def clerks_of(ids: Iterable[UUID]) -> dict[UUID, str]:
+    """Who served, by number, in each of these rated services; "" where the record named nobody."""
+    return dict(Evaluation.objects.filter(id__in=ids).values_list("id", "clerk_no"))
+
+
 def set_aside_otherwise() -> Exists:
     """For a row whose key is a service event's: whether its latest ruling excludes the rating, and no appeal did it."""
     later = Ruling.objects.filter(event_id=OuterRef("event_id"), n__gt=OuterRef("n"))

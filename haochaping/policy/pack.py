@@ -195,6 +195,26 @@ class Archive(Sourced, frozen=True, kw_only=True):
     after: Limit
 
 
+class Trigger(Sourced, frozen=True, kw_only=True):
+    """后果触发规则: what befalls a clerk, window or organ must be weighed when this holds `months` months running.
+
+    `faults`: at least `at_least` verified faults in each month; `last`, `first`: alone at that end of its city by 主动好评率,
+    with a sample of `at_least` in each month.
+    """
+
+    kind: Literal["talk", "training", "commendation"]
+    subject: Literal["clerk", "window", "organ"]
+    rule: Literal["faults", "last", "first"]
+    months: int
+    at_least: int
+
+
+class Consequences(Sourced, frozen=True, kw_only=True):
+    """约谈、教育培训、表扬: rules that put a proposal before those who supervise; they decide."""
+
+    triggers: tuple[Trigger, ...] = ()
+
+
 class Disclosure(Sourced, frozen=True, kw_only=True):
     """公开: words only with the rater's consent; no ranking below `min_sample`, no figure below `k_anonymity`."""
 
@@ -289,6 +309,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     callback: Callback
     reopen: Reopen
     archive: Archive
+    consequences: Consequences
     disclosure: Disclosure
     warnings: Warnings
     invitation: Invitation

@@ -27,6 +27,7 @@ from haochaping.policy.pack import (
     Severity,
     Sourced,
     Step,
+    Trigger,
 )
 
 if TYPE_CHECKING:
@@ -177,6 +178,7 @@ def summary(policy: Policy) -> list[str]:
         f"退单：{returns}{_mark(p.returns)}；延期：{p.extension.times} 次，最长 {p.extension.longest}{_mark(p.extension)}；重办：{p.reopen.times} 次",
         f"申诉：派发后 {p.appeal.within} 内（{'、'.join(APPEAL_KINDS[k] for k in p.appeal.kinds)}）{_mark(p.appeal)}",
         f"归档：办结后 {p.archive.after}{_mark(p.archive.after)}",
+        f"后果：{'；'.join(map(_told, p.consequences.triggers)) or '不自动提出'}{_mark(p.consequences)}",
         f"回访：实名 {p.callback.real_name:.0%}，其余 {p.callback.others:.0%}，拨打 {p.callback.tries} 次",
         f"短信邀评：{_invited(p)}{_mark(p.invitation)}",
         f"未评回访：抽 {p.callout.share:.0%}，同一人 {p.callout.quota.within}内至多 {p.callout.quota.n} 次，拨打 {p.callout.tries} 次{_mark(p.callout)}",
@@ -184,6 +186,17 @@ def summary(policy: Policy) -> list[str]:
         f"窗口评价器：{STAFF_WORDS[p.tablet.staff]}{_mark(p.tablet)}",
     ]
     return lines
+
+
+def _told(trigger: Trigger) -> str:
+    subject = {"clerk": "窗口人员", "window": "窗口", "organ": "单位"}[trigger.subject]
+    when = {
+        "faults": f"查实问题每月不少于 {trigger.at_least} 件",
+        "last": f"主动好评率在本市末位（样本不少于 {trigger.at_least}）",
+        "first": f"主动好评率在本市首位（样本不少于 {trigger.at_least}）",
+    }[trigger.rule]
+    kind = {"talk": "约谈", "training": "教育培训", "commendation": "表扬"}[trigger.kind]
+    return f"{subject}连续 {trigger.months} 个月{when}的，提出{kind}{_mark(trigger)}"
 
 
 def _invited(p: Policy) -> str:
@@ -274,10 +287,31 @@ def _asking(p: Policy) -> list[tuple[bool, str, str]]:
         (1 <= ask.daily_most <= 20, "invitation.daily_most", "应为 1 至 20 条"),
         (bool(_SIGNATURE.fullmatch(ask.signature)), "invitation.signature", "应为 2 至 16 个字，不带括号和空格"),
         (ask.stop_word in STOP_WORDS, "invitation.stop_word", f"应为 {'、'.join(STOP_WORDS)} 之一，平台才认得"),
+        *(check for n, trigger in enumerate(p.consequences.triggers) for check in _trigger(n, trigger)),
         (0.0 <= call.share <= 1.0, "callout.share", "应在 0 与 1 之间"),
         (call.quota.n >= 1, "callout.quota.n", "至少 1 次"),
         (call.tries >= 1, "callout.tries", "至少 1 次"),
         (1 <= p.kiosk.days <= 366, "kiosk.days", "应为 1 至 366 天"),
+    ]
+
+
+def _trigger(n: int, trigger: Trigger) -> list[tuple[bool, str, str]]:
+    """A clerk is judged by verified faults alone: whom the rater meets must not be ranked by who pressed which button."""
+    at = f"consequences.triggers[{n}]"
+    is_ranked = trigger.rule != "faults"
+    return [
+        (not (is_ranked and trigger.subject == "clerk"), f"{at}.subject", "窗口人员只按查实的问题，不按排名"),
+        (
+            (trigger.rule == "first") == (trigger.kind == "commendation"),
+            f"{at}.kind",
+            "排名靠前用于表扬，其余用于约谈、培训",
+        ),
+        (1 <= trigger.months <= 12, f"{at}.months", "应为 1 至 12 个月"),
+        (
+            trigger.at_least >= (5 if is_ranked else 1),
+            f"{at}.at_least",
+            "排名的样本不能少于 5，查实的问题至少 1 件",
+        ),
     ]
 
 

@@ -179,3 +179,6 @@ class OpenedTo(models.Model):
     person_id = models.CharField(max_length=64, db_index=True)
     name = models.CharField(max_length=64)
     at = models.DateTimeField()
+
+
+from haochaping.rectification.consequences.models import Consequence, ConsequenceStep  # noqa: E402, F401  Django looks here

@@ -9,6 +9,7 @@ from haochaping.accounts.models import Audit
 from haochaping.kit import clock
 from haochaping.kit.masks import mask_text
 from haochaping.rectification import sight
+from haochaping.rectification.consequences.queries import admonition_of
 from haochaping.rectification.facts import last_day
 from haochaping.rectification.models import Move, Order
 from haochaping.rectification.rules import PUBLIC, WAITING_FOR, WAITING_UNCALLED, State
@@ -53,6 +54,10 @@ def public_progress(event_id: UUID) -> list[PublicStep]:
         (seen.at, PublicStep("reveal", clock.day(seen.at), _seen(seen), mask_text(str(seen.facts.get("reason", "")))))
         for seen in Audit.objects.filter(action=sight.REVEAL, subject=str(event_id))
     ]
+    if told := admonition_of(event_id):
+        assert told.ended_at is not None
+        text = "主管部门就这条评价给您一则提醒"
+        steps.append((told.ended_at, PublicStep("done", clock.day(told.ended_at), text, mask_text(told.text))))
     steps.sort(key=lambda step: step[0])
     return [step for _, step in steps] + _awaited(order)
 

@@ -21,6 +21,7 @@ from haochaping.kit import clock
 from haochaping.kit.errors import FieldError, Refused
 from haochaping.rectification import relay
 from haochaping.rectification.commands import contribute, reveal
+from haochaping.rectification.consequences.queries import DECIDE
 from haochaping.rectification.effects import rulebook
 from haochaping.rectification.facts import facts_for, timeline
 from haochaping.rectification.queries import by_number, may_reveal, moves_open_to, orders_for, parts_for, parts_in
@@ -222,6 +223,7 @@ def _show(
         "problem": problem,
         "wrong": [each for form in forms for each in form.errors] if not calling else calling.errors,
         "may_reveal": may_reveal(found, actor),
+        "may_admonish": actor.has(*DECIDE) and found.upheld and found.appeal_kind == "malicious",
         "revealed": revealed,
         "shares": list(parts_for(actor).filter(order_id=found.id)),
         **more,

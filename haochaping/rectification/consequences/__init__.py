@@ -1,0 +1,1 @@
+"""What follows from ratings and orders for people and units: admonition, talk, training, notice, commendation."""

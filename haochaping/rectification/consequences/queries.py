@@ -1,0 +1,184 @@
+"""Who sees which consequence, and what may be done with it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from django.db.models import Count, Q
+
+from haochaping.accounts.queries import visible
+from haochaping.accounts.rules import Role
+from haochaping.directory.queries import snapshot
+from haochaping.evaluation.queries import clerks_of
+from haochaping.kit.errors import Refused
+from haochaping.rectification.consequences.models import Consequence, ConsequenceStep
+from haochaping.rectification.consequences.rules import (
+    LABELS,
+    VERB_NAMES,
+    By,
+    Kind,
+    State,
+    Step,
+    Subject,
+    may_admonish,
+    steps_open_to,
+)
+from haochaping.rectification.effects import rulebook
+from haochaping.rectification.models import Order
+from haochaping.rectification.rules import CHARGED, Charged, over
+from haochaping.rectification.rules import State as OrderState
+from haochaping.rectification.sight import orders_for
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
+    from uuid import UUID
+
+    from django.db.models import QuerySet
+
+    from haochaping.accounts.rules import Actor
+
+NOT_FOUND = Refused("not_found", 404, "没有这条记录。")
+DECIDE = (Role.SUPERVISOR, Role.CITY)
+READ = (*DECIDE, Role.LEADER)
+
+
+def consequences_for(actor: Actor) -> QuerySet[Consequence]:
+    """Those who supervise a place see all of it; a unit what was decided about it; a clerk what was decided about them.
+
+    What a rule only proposes, and whatever concerns a rater, is for those who supervise alone.
+    """
+    if actor.is_system:
+        return Consequence.objects.all()
+    if actor.kind != "person":
+        return Consequence.objects.none()
+    seen = Consequence.objects.none()
+    if actor.has(*READ):
+        seen |= visible(Consequence.objects.all(), _as(actor, *READ))
+    decided = Consequence.objects.filter(state__in=(State.ORDERED, State.DONE)).exclude(kind=Kind.ADMONITION)
+    if actor.has(Role.HANDLER):
+        handler = _as(actor, Role.HANDLER)
+        own = visible(decided.exclude(subject_kind=Subject.REGION), handler)
+        seen |= own | decided.filter(_reaches(handler), subject_kind=Subject.REGION)
+    if actor.has(Role.CLERK):
+        windows = [scope.window for role, scope in actor.grants if role is Role.CLERK and scope.window]
+        about = Q(subject_kind=Subject.CLERK, subject_name=actor.name) | Q(subject_kind=Subject.WINDOW)
+        seen |= decided.filter(about, window_code__in=windows)
+    return seen.distinct()
+
+
+def _as(actor: Actor, *roles: Role) -> Actor:
+    """The actor with the scopes of these roles alone."""
+    scopes = tuple(scope for role, scope in actor.grants if role in roles and not scope.window)
+    return replace(actor, roles=actor.roles & set(roles), scopes=scopes)
+
+
+def _reaches(actor: Actor) -> Q:
+    """Notices to all units of a place that holds one of the actor's organs or areas."""
+    known = snapshot()
+    areas = {scope.area for scope in actor.scopes if scope.area}
+    for scope in actor.scopes:
+        if organ := known.organs.get(scope.organ.strip("/").rpartition("/")[2]):
+            areas.add(known.area_path(organ.area))
+    prefixes = {area[:length] for area in areas for length in range(len(area) + 1)}
+    return Q(area_path__in=prefixes)
+
+
+def one_for(actor: Actor, pk: int) -> Consequence:
+    """That record, or Refused 404: what one may not see is not there."""
+    found = consequences_for(actor).filter(pk=pk).first()
+    if found is None:
+        raise NOT_FOUND
+    return found
+
+
+def parts_in(record: Consequence, actor: Actor) -> frozenset[By]:
+    """What somebody is to this record."""
+    if actor.is_system:
+        return frozenset(By)
+    here = actor.over(area=record.area_path, organ=record.organ_path, window=record.window_code)
+    parts = {By.SUPERVISOR} if here.has(*DECIDE) else set()
+    if here.has(Role.HANDLER):
+        parts |= {By.UNIT, By.CONCERNED}
+    if actor.has(Role.CLERK) and record.subject_kind != Subject.ORGAN:
+        parts.add(By.CONCERNED)
+    return frozenset(parts)
+
+
+@dataclass(frozen=True)
+class Told:
+    """A line of a record's history in words."""
+
+    label: str
+    who: str
+    at: datetime
+    facts: tuple[tuple[str, str], ...]
+
+
+def history(record: Consequence) -> list[Told]:
+    lines = ConsequenceStep.objects.filter(consequence_id=record.pk).order_by("n")
+    return [
+        Told(
+            VERB_NAMES[line.verb],
+            line.actor_name,
+            line.at,
+            tuple((LABELS[name], str(value)) for name, value in line.facts.items() if name in LABELS),
+        )
+        for line in lines
+    ]
+
+
+def open_steps(record: Consequence, actor: Actor) -> list[Step]:
+    """What this person may do with it now; a view is stated once."""
+    found = steps_open_to(Kind(record.kind), State(record.state), parts_in(record, actor))
+    stated = ConsequenceStep.objects.filter(consequence_id=record.pk, verb="state").exists()
+    return [one for one in found if not (one.verb == "state" and stated)]
+
+
+def why_not_admonish(order: Order, now: datetime) -> str:
+    """Why the rater of this order may not be admonished now; "" if they may."""
+    book = rulebook(order)
+    is_final = order.objections >= book.policy.appeal.objections
+    if not is_final and order.closed_at is not None:
+        is_final = over(order.closed_at, book.policy.appeal.objection_within.term, book.calendar).at <= now
+    told = Consequence.objects.filter(order_id=order.pk, kind=Kind.ADMONITION).exclude(state=State.DROPPED)
+    return may_admonish(
+        state=order.state,
+        appeal_kind=order.appeal_kind,
+        upheld=order.upheld,
+        is_final=is_final,
+        is_admonished=told.exists(),
+    )
+
+
+def verified_faults(subject: Subject, area: str, start: date, end: date) -> dict[str, int]:
+    """How many orders dispatched in these days were found true and reasonable, by whom they are charged to.
+
+    For clerks and windows only what is charged to the window; for organs whatever is charged to them.
+    """
+    found = Order.objects.filter(
+        area_path__startswith=area,
+        dispatch_day__gte=start,
+        dispatch_day__lte=end,
+        is_true=True,
+        is_reasonable=True,
+        is_probe=False,
+    ).exclude(state=OrderState.VOIDED)
+    if subject is Subject.ORGAN:
+        rows = found.exclude(charged_code="").values_list("charged_code").annotate(n=Count("pk"))
+        return dict(rows.order_by())
+    found = found.filter(cause__in=[cause for cause, charged in CHARGED.items() if charged is Charged.WINDOW])
+    if subject is Subject.WINDOW:
+        return dict(found.exclude(window_code="").order_by().values_list("window_code").annotate(n=Count("pk")))
+    return Counter(code for code in clerks_of(found.values_list("pk", flat=True)).values() if code)
+
+
+def cases_of(record: Consequence, actor: Actor) -> list[Order]:
+    """The orders a notice tells of, as far as this person may see them."""
+    return list(orders_for(actor).filter(pk__in=record.cases).order_by("order_no")) if record.cases else []
+
+
+def admonition_of(order_id: UUID) -> Consequence | None:
+    """What the rater of an order was told, once it was delivered."""
+    return Consequence.objects.filter(order_id=order_id, kind=Kind.ADMONITION, state=State.DONE).first()
