@@ -59,6 +59,7 @@ ROLE_NAMES = {
 }
 # 三员 (GB/T 22239-2019, level 3): one runs the system, one gives rights, one reads what both did. They see no citizen's data.
 ADMINISTRATORS = frozenset({Role.ADMIN, Role.SECURITY, Role.AUDITOR})
+ONLOOKERS = frozenset({Role.OBSERVER, Role.ANALYST})  # they read, masked, and change nothing: every page says 只读
 
 
 class Act(StrEnum):

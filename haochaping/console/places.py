@@ -54,3 +54,9 @@ def own_areas(actor: Actor) -> list[tuple[str, str]]:
     ]
     below = [(known.region(path), name) for path, name in areas_of(actor)]
     return [(region.code, name) for region, name in [*own, *below] if region is not None]
+
+
+def hotline_name(area: str) -> str:
+    """The 12345 of a province as its people call it: 江苏12345."""
+    region = snapshot().region(area[:2])
+    return f"{region.name.removesuffix('省').removesuffix('市')}12345" if region else "12345"

@@ -12,13 +12,15 @@ from django.db.models import Count, Exists, OuterRef, Q
 from haochaping.accounts.rules import Role
 from haochaping.console import rules
 from haochaping.directory.queries import snapshot
+from haochaping.directory.rules import is_probe_area
 from haochaping.evaluation.kept import OLD, backlog
 from haochaping.evaluation.models import Evaluation
 from haochaping.kit import clock
 from haochaping.messaging.rules import ASKING
-from haochaping.policy.queries import calendar
+from haochaping.policy.queries import calendar, policy_at
+from haochaping.policy.queries import rules as rules_of_packs
 from haochaping.rectification.models import Move
-from haochaping.rectification.queries import is_overdue, orders_for
+from haochaping.rectification.queries import is_overdue, orders_for, shares_owed
 from haochaping.rectification.rules import STATE_NAMES, State
 from haochaping.rectification.workflow import VERB_NAMES
 
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from haochaping.accounts.rules import Actor, Scope
     from haochaping.messaging.models import Message
     from haochaping.rectification.models import Order
+    from haochaping.rectification.queries import Share
 
 S = State
 OPEN = [state for state in State if state.is_open]
@@ -103,6 +106,7 @@ class Duty:
     kind: str = ""  # late | none | ""
     hint: str = ""
     page: str = "orders"  # the list where to see them
+    anchor: str = ""  # where they stand on the workbench itself
 
 
 @dataclass(frozen=True)
@@ -124,6 +128,7 @@ class Desk:
     next_due: list[Order]
     news: list[News]
     title: str
+    shares: list[Share]
 
 
 def desk(actor: Actor, now: datetime) -> Desk:
@@ -141,6 +146,14 @@ def desk(actor: Actor, now: datetime) -> Desk:
         asks=Count("id", filter=asks),
     )
     duties = [_duty(TODO[state], counts[str(state)], state=state) for state in states]
+    to_arbitrate = Q(state=S.ARBITRATING, route="hotline")
+    if actor.has(Role.OPERATOR) and S.ARBITRATING not in states and _dispatches(actor, now):
+        duties.append(_duty(TODO[S.ARBITRATING], orders.filter(to_arbitrate).count(), state=S.ARBITRATING))
+        is_mine |= to_arbitrate
+    shares = shares_owed(actor) if actor.has(Role.HANDLER) else []
+    if shares:
+        late = any(share.part.due <= now for share in shares)
+        duties.append(Duty("待提交协办情况", len(shares), "", "late" if late else "", anchor="shares"))
     if actor.has(Role.SUPERVISOR, Role.CITY):
         duties.append(_duty("延期待批", counts["asks"], extension="true"))
     if not actor.has(Role.REVIEWER, Role.OPERATOR):
@@ -151,7 +164,18 @@ def desk(actor: Actor, now: datetime) -> Desk:
     waiting = is_mine | asks if actor.has(Role.SUPERVISOR, Role.CITY) else is_mine
     next_due = list(orders.filter(waiting).order_by("step_due", "order_no")[:SOON])
     title = "待回访名单" if states == [S.CALLBACK] else "最先到期"
-    return Desk(duties, next_due, news(actor, now), title)
+    return Desk(duties, next_due, news(actor, now), title, shares)
+
+
+def _dispatches(actor: Actor, now: datetime) -> bool:
+    """Whether 12345 hands out the orders of one of this operator's places (founding/2 item 13)."""
+    areas, day = {scope.area for scope in actor.scopes_as(Role.OPERATOR)}, clock.day(now)
+    packs = {rule.region for rule in rules_of_packs() if rule.valid_from <= day and not is_probe_area(rule.region)}
+    return any(
+        policy_at(region, day).dispatch.route == "hotline"
+        for region in packs
+        if any(region.startswith(area) or area.startswith(region) for area in areas)
+    )
 
 
 def _repairs(actor: Actor, now: datetime) -> list[Duty]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from haochaping.accounts.rules import ADMINISTRATORS, Role
+from haochaping.accounts.rules import ADMINISTRATORS, ONLOOKERS, Role
 from haochaping.kit import clock
 
 if TYPE_CHECKING:
@@ -23,7 +23,10 @@ R = Role
 EVERYONE = frozenset(Role)
 MAY_OPEN = {
     "workbench": EVERYONE,
-    "orders": frozenset({R.SUPERVISOR, R.CITY, R.HANDLER, R.REVIEWER, R.OPERATOR, R.LEADER}),
+    # observers and analysts read orders masked, a clerk those that a unit opened to them (design §1.3)
+    "orders": EVERYONE - ADMINISTRATORS,
+    "orders_export": EVERYONE - ADMINISTRATORS - ONLOOKERS - {R.CLERK},
+    "order_move": frozenset({R.SUPERVISOR, R.CITY, R.HANDLER, R.REVIEWER, R.OPERATOR, R.CLERK}),
     "reveal": frozenset({R.SUPERVISOR, R.CITY, R.HANDLER, R.OPERATOR}),
     "repair": frozenset({R.SUPERVISOR, R.CITY, R.ADMIN}),
     "batches": frozenset({R.SUPERVISOR, R.CITY}),

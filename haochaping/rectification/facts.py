@@ -15,17 +15,34 @@ from haochaping.rectification import sight
 from haochaping.rectification.models import Move, Order, OrderPart
 from haochaping.rectification.needs import NEEDS, need_of
 from haochaping.rectification.rules import CAUSE_NAMES, CHARGED_NAMES, STATE_NAMES, State, since_missed, who_is_charged
+from haochaping.rectification.sight import View
 from haochaping.rectification.workflow import BY_SOURCE_AND_VERB, PART_NAMES, VERB_NAMES, Part
 
 if TYPE_CHECKING:
     from datetime import date, datetime
 
     from haochaping.accounts.rules import Actor
+    from haochaping.evaluation.models import Evaluation
 
 # Moves whose moment is the rater's own: those rated see the day, not the hour.
 RATERS_OWN = frozenset({"open", "object", "respond", "satisfied", "unsatisfied", "reopen"})
 # What an operator hears about those rated, or notes about the rater, is not for those rated.
 NOT_FOR_THE_RATED = frozenset({"pressed", "note"})
+NOT_FOR_ONLOOKERS = NOT_FOR_THE_RATED | {"clerk", "files"}  # names of staff, and what is attached
+# What a clerk is shown to whom an order was opened, and what those who only look on are: all else is absent.
+FOR_CLERKS = frozenset({
+    "order_no", "state", "state_name", "level", "level_name", "task_code", "item_name", "window_code", "window_name",
+    "service_day", "rated_day", "indicators", "words", "no_reason", "is_sealed",
+})  # fmt: skip
+FOR_ONLOOKERS = FOR_CLERKS - {"is_sealed"} | {
+    "organ_code", "organ_name", "area", "dispatch_day", "answer_due", "step_due", "is_provisional", "overdue_since",
+    "was_late", "severity", "severity_name", "cause", "cause_name", "charged", "charged_name", "is_true",
+    "is_reasonable", "verdict", "reply", "co_units", "route",
+}  # fmt: skip
+CLERKS_OWN = frozenset(
+    {"statement", "open_to_clerk"}
+)  # of these a clerk reads what they said and were asked themselves
+TOLD_CLERKS = CLERKS_OWN | {"open", "appeal", "uphold", "dismiss", "object", "set_aside", "restore"}
 
 
 def facts_for(order: Order, actor: Actor) -> dict[str, Any]:
@@ -33,29 +50,16 @@ def facts_for(order: Order, actor: Actor) -> dict[str, Any]:
 
     Sealed: item, window, days and masked text, with what was found and answered. `project_no`, `service_number`,
     `service_time` and `assess_time` only for those whose work needs them, `rater` (masked name and telephone) only where
-    it may be revealed too.
+    it may be revealed too. A clerk and those who only look on get the names of FOR_CLERKS and FOR_ONLOOKERS.
     """
-    rating = evaluation.rating(order.pk)
-    window = snapshot().windows.get(order.window_code)
-    facts: dict[str, Any] = {
-        **brief(order),
-        "level_name": LEVEL_NAMES[Level(order.level)],
-        "window_name": window.name if window else "",
-        "indicators": list(rating.indicator_names) if rating else [],
-        "words": mask_text(evaluation.words(order.pk)),
-        "no_reason": order.no_reason,
-        "severity_name": SEVERITY_NAMES[Severity(order.severity)],
-        "cause_name": CAUSE_NAMES.get(order.cause, ""),
-        "charged": CHARGED_NAMES[who_is_charged(order.cause)],
-        "is_true": order.is_true,
-        "is_reasonable": order.is_reasonable,
-        "reply": order.reply,
-        "co_units": [
-            {"name": part.organ_name, "due": part.due, "done_at": part.done_at, "contribution": part.contribution}
-            for part in OrderPart.objects.filter(order_id=order.pk).order_by("n")
-        ],
-        "is_sealed": not sight.is_opened(order),
-    }
+    view, rating = sight.view_of(order, actor), evaluation.rating(order.pk)
+    facts = _common(order, rating)
+    if view is View.OPENED:
+        return {name: value for name, value in facts.items() if name in FOR_CLERKS}
+    if view is View.MASKED:
+        units = [{**unit, "contribution": mask_text(unit["contribution"])} for unit in facts["co_units"]]
+        facts |= {"reply": mask_text(order.reply), "co_units": units}
+        return {name: value for name, value in facts.items() if name in FOR_ONLOOKERS}
     if rating is not None and sight.may_see_case(order, actor):
         event = evaluation.event(order.pk)
         assert event is not None
@@ -69,6 +73,37 @@ def facts_for(order: Order, actor: Actor) -> dict[str, Any]:
         who = evaluation.open_identity(order.pk)
         facts["rater"] = {"name": mask_name(who.name), "mobile": mask_phone(who.mobile)} if who else None
     return facts
+
+
+def _common(order: Order, rating: Evaluation | None) -> dict[str, Any]:
+    window = snapshot().windows.get(order.window_code)
+    return {
+        **brief(order),
+        "level_name": LEVEL_NAMES[Level(order.level)],
+        "window_name": window.name if window else "",
+        "indicators": list(rating.indicator_names) if rating else [],
+        "words": mask_text(evaluation.words(order.pk)),
+        "no_reason": order.no_reason,
+        "severity_name": SEVERITY_NAMES[Severity(order.severity)],
+        "cause_name": CAUSE_NAMES.get(order.cause, ""),
+        "charged": CHARGED_NAMES[who_is_charged(order.cause)],
+        "charged_name": order.charged_name,
+        "route": order.route,
+        "is_true": order.is_true,
+        "is_reasonable": order.is_reasonable,
+        "reply": order.reply,
+        "co_units": [
+            {
+                "name": part.organ_name,
+                "due": part.due,
+                "done_at": part.done_at,
+                "was_late": part.done_at is not None and part.due <= part.done_at,
+                "contribution": part.contribution,
+            }
+            for part in OrderPart.objects.filter(order_id=order.pk).order_by("n")
+        ],
+        "is_sealed": not sight.is_opened(order),
+    }
 
 
 def brief(order: Order) -> dict[str, Any]:
@@ -124,24 +159,32 @@ def timeline(order: Order, actor: Actor) -> list[Event]:
     """The order's history from the beginning; one query.
 
     Those rated see no moment that is the rater's own but its day, the rater's words masked, and nothing of what an
-    operator was told in confidence.
+    operator was told in confidence. Those who only look on, and a clerk, see days and parts, no moments and no names;
+    a clerk besides only what passed between the unit and them, and how an appeal ended.
     """
-    is_rated = sight.is_rated_side(actor) and not sight.may_see_case(order, actor)
+    view = sight.view_of(order, actor)
+    hidden = frozenset[str]()
+    if view is not View.WHOLE:
+        hidden = NOT_FOR_ONLOOKERS
+    elif sight.is_rated_side(actor) and not sight.may_see_case(order, actor):
+        hidden = NOT_FOR_THE_RATED
     events = []
     for move in Move.objects.filter(order_id=order.pk).order_by("n"):
-        at = None if is_rated and move.verb in RATERS_OWN else move.at
+        if view is View.OPENED and not _is_told(move, actor):
+            continue
+        at = None if view is not View.WHOLE or (hidden and move.verb in RATERS_OWN) else move.at
         due = move.due if move.source and move.source != move.target else None
         events.append(
             Event(
                 move.n,
                 move.verb,
                 VERB_NAMES[move.verb],
-                _who(move),
+                _who(move, is_named=view is View.WHOLE),
                 clock.day(move.at),
                 at,
                 move.source,
                 move.target,
-                tuple(_words(move, is_rated=is_rated)),
+                tuple(_words(move, hidden)),
                 due,
                 due is not None and due <= move.at,
             )
@@ -149,9 +192,16 @@ def timeline(order: Order, actor: Actor) -> list[Event]:
     return events
 
 
-def _who(move: Move) -> str:
+def _who(move: Move, *, is_named: bool) -> str:
     part = PART_NAMES[Part(move.by)]
-    return part if move.actor_kind in {"system", "citizen"} else f"{move.actor_name}（{part}）"
+    return f"{move.actor_name}（{part}）" if is_named and move.actor_kind not in {"system", "citizen"} else part
+
+
+def _is_told(move: Move, actor: Actor) -> bool:
+    """Whether a clerk to whom the order was opened reads this line of its history."""
+    if move.verb == "open_to_clerk":
+        return bool(move.facts.get("clerk") == actor.name)
+    return move.verb in TOLD_CLERKS and (move.verb != "statement" or move.actor_id == actor.id)
 
 
 def _asked(move: Move) -> list[str]:
@@ -160,11 +210,12 @@ def _asked(move: Move) -> list[str]:
     return list(dict.fromkeys([*names, *(name for name in move.facts if name in NEEDS)]))
 
 
-def _words(move: Move, *, is_rated: bool) -> list[tuple[str, str]]:
+def _words(move: Move, hidden: frozenset[str]) -> list[tuple[str, str]]:
+    """What was told with a move. Where anything is `hidden`, the rest is masked."""
     said = []
     for name in _asked(move):  # as the form asked; the database keeps no order of keys
         value = move.facts.get(name)
-        if value is None or (is_rated and name in NOT_FOR_THE_RATED):
+        if value is None or name in hidden:
             continue
         need = need_of(move.verb, name)
         if isinstance(value, bool):
@@ -176,7 +227,7 @@ def _words(move: Move, *, is_rated: bool) -> list[tuple[str, str]]:
         elif need.choices:
             text = need.choices.get(value, value)
         else:
-            text = mask_text(str(value)) if is_rated else str(value)
+            text = mask_text(str(value)) if hidden else str(value)
         said.append((need.label, text))
     return said
 

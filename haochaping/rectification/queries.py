@@ -12,6 +12,7 @@ from haochaping.directory.queries import snapshot
 from haochaping.rectification import needs, workflow
 from haochaping.rectification.effects import rulebook
 from haochaping.rectification.facts import Event, brief, facts_for, last_day, timeline
+from haochaping.rectification.models import Move, OpenedTo, Order
 from haochaping.rectification.progress import PublicStep, public_progress
 from haochaping.rectification.search import holding
 from haochaping.rectification.sight import (
@@ -34,12 +35,12 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from haochaping.accounts.rules import Actor
-    from haochaping.rectification.models import Order
+    from haochaping.rectification.models import OrderPart
 
 __all__ = [
-    "NOT_FOUND", "REVEAL", "Event", "Offer", "PublicStep", "brief", "by_number", "counts_by_state", "facts_for",
+    "NOT_FOUND", "REVEAL", "Event", "Offer", "Opened", "PublicStep", "Share", "brief", "by_number", "counts_by_state", "facts_for",
     "is_overdue", "is_rated_side", "last_day", "may_reveal", "may_see_case", "moves_open_to", "narrow", "one_for",
-    "orders_for", "parts_for", "parts_in", "public_progress", "timeline",
+    "opened_to", "orders_for", "parts_for", "parts_in", "public_progress", "shares_owed", "timeline",
 ]  # fmt: skip
 
 
@@ -133,6 +134,43 @@ def narrow(
     if text := text.replace("\x00", "").strip():
         orders = holding(orders, text)
     return orders
+
+
+@dataclass(frozen=True)
+class Share:
+    """A co-unit's share that is still owed."""
+
+    part: OrderPart
+    order: Order
+
+
+def shares_owed(actor: Actor) -> list[Share]:
+    """The shares in open orders that the actor's organs still owe, most urgent first; two queries."""
+    parts = parts_for(actor).filter(done_at=None).order_by("due", "order_id", "n")
+    open_ = Order.objects.filter(closed_at=None, is_probe=False, pk__in=parts.values("order_id")).in_bulk()
+    return [Share(part, open_[part.order_id]) for part in parts if part.order_id in open_]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """An order that a unit opened to a clerk, and whether the clerk has said something about it."""
+
+    order: Order
+    at: datetime
+    is_answered: bool
+
+
+def opened_to(actor: Actor) -> list[Opened]:
+    """The orders opened to this clerk: those without a statement first, newest first; three queries."""
+    when = dict(OpenedTo.objects.filter(person_id=actor.id).values_list("order_id", "at"))
+    orders = orders_for(actor).filter(pk__in=list(when))
+    answered = set(
+        Move.objects.filter(order_id__in=list(when), verb__in=("statement", "appeal"), actor_id=actor.id).values_list(
+            "order_id", flat=True
+        )
+    )
+    found = [Opened(order, when[order.pk], order.pk in answered) for order in orders]
+    return sorted(found, key=lambda each: (not each.order.closed_at and not each.is_answered, each.at), reverse=True)
 
 
 def is_overdue(now: datetime) -> Q:

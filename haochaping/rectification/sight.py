@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from enum import StrEnum
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from haochaping.accounts.queries import visible
-from haochaping.accounts.rules import ADMINISTRATORS, Actor, Role, Scope
+from haochaping.accounts.rules import ADMINISTRATORS, ONLOOKERS, Actor, Role, Scope
 from haochaping.evaluation.queries import is_withdrawn
 from haochaping.kit.errors import Refused
 from haochaping.rectification import workflow
@@ -92,6 +93,34 @@ def parts_in(order: Order, actor: Actor) -> frozenset[Part]:
 
 def _is_opened_to(order: Order, actor: Actor) -> bool:
     return OpenedTo.objects.filter(order_id=order.pk, person_id=actor.id).exists()
+
+
+class View(StrEnum):
+    """How much of an order somebody is shown."""
+
+    WHOLE = "whole"  # as far as the seal allows
+    MASKED = "masked"  # to who only looks on: no rater, no case, no staff, days instead of moments
+    OPENED = "opened"  # to a clerk: item, window, day and masked words, and what passed between the unit and them
+
+
+def view_of(order: Order, actor: Actor) -> View:
+    """By the roles that somebody holds where the order lies; elsewhere (a share in it) by all of theirs."""
+    if actor.kind != "person":
+        return View.WHOLE
+    here = actor.over(area=order.area_path, organ=order.organ_path, window=order.window_code).roles or actor.roles
+    if here <= ONLOOKERS:
+        return View.MASKED
+    return View.OPENED if here <= ONLOOKERS | {Role.CLERK} else View.WHOLE
+
+
+def looks_on(actor: Actor) -> bool:
+    """Whether somebody only ever looks on, wherever: every page of theirs is read-only."""
+    return actor.kind == "person" and bool(actor.roles) and actor.roles <= ONLOOKERS
+
+
+def may_see_files(order: Order, actor: Actor) -> bool:
+    """Whether what is attached to an order is for these eyes: nothing attached is public."""
+    return view_of(order, actor) is View.WHOLE
 
 
 def is_rated_side(actor: Actor) -> bool:

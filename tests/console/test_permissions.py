@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from django.urls import get_resolver
 
-from haochaping.accounts.rules import Role
+from haochaping.accounts.rules import ONLOOKERS, Role
 from haochaping.console.pages import entry
 from haochaping.console.rules import MAY_OPEN, NAVIGATION, may_open
 from haochaping.kit.clock import held_at
@@ -68,6 +68,21 @@ def test_who_has_nothing_to_do_with_orders_is_refused_every_one_of_them(as_, use
         answers = [client.post(address(name, order.order_no)).status_code for name in POSTS]
         answers.append(client.get(address("order", order.order_no)).status_code)
     assert set(answers) == {403}
+
+
+@pytest.mark.parametrize("username", [u for u, role in ROLE_OF.items() if role in ONLOOKERS])
+def test_who_only_looks_on_reads_and_changes_nothing_and_every_page_says_so(as_, username):
+    order, client = bad_order(), as_(username)
+    with held_at(LATER):
+        writes = [client.post(address(name, order.order_no), {"seen": "1", "confirmed": "1"}) for name in POSTS]
+        pages = [
+            client.get(address(page)) for page in PAGES if may_open(page, {ROLE_OF[username]}) and page != "workbench"
+        ]
+        pages.append(client.get(address("order", order.order_no)))
+    assert {answer.status_code for answer in writes} == {403}
+    assert {page.status_code for page in pages} == {200}
+    assert all(">只读</span>" in page.content.decode() for page in pages)
+    assert "<form" not in pages[-1].content.decode().split("<main")[1]
 
 
 @pytest.mark.parametrize("username", ["foreign_city", "foreign_rectifier"])

@@ -16,7 +16,8 @@ from haochaping.accounts.queries import actor_of
 from haochaping.accounts.rules import Role
 from haochaping.console import lists, moves, queries
 from haochaping.console.access import needs
-from haochaping.console.rules import MAY_OPEN, PER_PAGE
+from haochaping.console.places import hotline_name
+from haochaping.console.rules import MAY_OPEN, PER_PAGE, may_open
 from haochaping.kit import clock
 from haochaping.kit.errors import FieldError, Refused
 from haochaping.rectification import relay
@@ -26,6 +27,7 @@ from haochaping.rectification.effects import rulebook
 from haochaping.rectification.facts import facts_for, timeline
 from haochaping.rectification.queries import by_number, may_reveal, moves_open_to, orders_for, parts_for, parts_in
 from haochaping.rectification.rules import STATE_NAMES, State
+from haochaping.rectification.sight import View, view_of
 from haochaping.rectification.workflow import VERBS, Part
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from haochaping.rectification.models import Order
 
 CALLBACK_VERBS = frozenset({"record", "unsatisfied"})
+STEERING = frozenset({"urge", "instruct", "join", "convene", "conclude", "note"})  # drawn apart, under 督办
+APART = STEERING | {"relay"}  # in sections of their own
 OURS = frozenset({"csrfmiddlewaretoken", "seen", "confirmed", "back"})  # fields of the page, not facts of the move
 TABS = (("open", "在办"), ("late", "超期"), *((str(s), STATE_NAMES[s]) for s in State), ("all", "全部"))
 
@@ -63,11 +67,12 @@ def orders(request: HttpRequest) -> HttpResponse:
         "filter": asked,
         "selects": selects,
         "is_filtered": asked.is_used,
+        "may_export": may_open("orders_export", actor_of(request).roles),
     }
     return render(request, "console/orders.html", context)
 
 
-@needs(*MAY_OPEN["orders"], fresh=True)
+@needs(*MAY_OPEN["orders_export"], fresh=True)
 @require_POST
 def export(request: HttpRequest) -> HttpResponse:
     """The whole filtered list as CSV, every row of it; who took it is written down. `X-Row-Count` tells how many."""
@@ -98,7 +103,7 @@ def order(request: HttpRequest, order_no: str) -> HttpResponse:
     return _show(request, by_number(actor_of(request), order_no))
 
 
-@needs(*MAY_OPEN["orders"])
+@needs(*MAY_OPEN["order_move"])
 @require_POST
 def move(request: HttpRequest, order_no: str, verb: str) -> HttpResponse:
     """Make a move with the facts of its form. What cannot be taken back is asked twice, on a page of its own."""
@@ -207,13 +212,20 @@ def _show(
 ) -> HttpResponse:
     actor, now = actor_of(request), clock.now()
     forms = moves.forms(moves_open_to(found, actor, now), verb, typed, errors)
+    view = view_of(found, actor)
+    if view is not View.WHOLE:
+        return _show_masked(request, found, forms=forms, view=view, verb=verb, problem=problem, status=status)
+    events = timeline(found, actor)
     is_calling = actor.has(Role.OPERATOR) and State(found.state) is State.CALLBACK
     calling = moves.calling_form(forms, typed if verb in CALLBACK_VERBS else None, errors) if is_calling else None
     context = {
         "order": found,
         "facts": facts_for(found, actor),
-        "timeline": timeline(found, actor),
-        "forms": [form for form in forms if form.verb != "relay" and not (calling and form.verb in CALLBACK_VERBS)],
+        "timeline": events,
+        "forms": [form for form in forms if form.verb not in APART and not (calling and form.verb in CALLBACK_VERBS)],
+        "steering": [form for form in forms if form.verb in STEERING],
+        "aside": next((e for e in reversed(events) if e.verb == "set_aside"), None) if found.set_aside else None,
+        "hotline": hotline_name(found.rules_area),
         "said": relay.said(found, actor),
         "talk": next((form for form in forms if form.verb == "relay"), None),
         "may_talk": State(found.state) in relay.STATES and bool(parts_in(found, actor) & {Part.HANDLER, Part.OPERATOR}),
@@ -229,3 +241,24 @@ def _show(
         **more,
     }
     return render(request, "console/order.html", context, status=status)
+
+
+def _show_masked(
+    request: HttpRequest, found: Order, *, forms: list[moves.Form], view: View, verb: str, problem: str, status: int
+) -> HttpResponse:
+    """For a clerk and those who only look on: a page of its own, so that nothing new on the other is theirs by oversight."""
+    actor = actor_of(request)
+    events = timeline(found, actor)
+    context = {
+        "order_no": found.order_no,
+        "seen": found.moves,
+        "facts": facts_for(found, actor),
+        "is_clerk": view is View.OPENED,
+        "timeline": events,
+        "ruled": next((event for event in reversed(events) if event.verb in {"uphold", "dismiss"}), None),
+        "forms": forms,
+        "verb_open": verb,
+        "problem": problem,
+        "wrong": [each for form in forms for each in form.errors],
+    }
+    return render(request, "console/order_masked.html", context, status=status)

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 
 from haochaping.accounts.queries import actor_of
 from haochaping.accounts.rules import Role
+from haochaping.analytics.overview import DELAY, K
 from haochaping.channels.probe.queries import standing
 from haochaping.console import queries
 from haochaping.console.access import needs
@@ -19,6 +20,7 @@ from haochaping.evaluation.kept import backlog
 from haochaping.exchange.queries import health
 from haochaping.kit import clock
 from haochaping.policy.queries import calendar, rules
+from haochaping.rectification.queries import opened_to
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -32,29 +34,32 @@ if TYPE_CHECKING:
 @needs(*MAY_OPEN["workbench"])
 @require_safe
 def workbench(request: HttpRequest) -> HttpResponse:
-    """Those who work on orders see theirs; who only looks goes to the overview, who audits to the trail."""
+    """Those who work on orders see theirs, a clerk what they are asked about; who only looks goes to the overview, who
+    audits to the trail, who gives rights to the people; the rest is the administrator's.
+    """
     actor, now = actor_of(request), clock.now()
     if actor.has(*queries.WAITING):
         return render(request, "console/workbench.html", _desk(actor, now))
+    if actor.has(Role.CLERK):
+        asked = {"opened": opened_to(actor), "delay": DELAY.days, "least": K}
+        return render(request, "console/workbench_clerk.html", asked)
     if may_open("overview", actor.roles):
         return redirect("console:overview")
     if may_open("audit", actor.roles):
         return redirect("console:audit")
     if actor.has(Role.SECURITY):
         return redirect("console:people")
-    if actor.has(Role.ADMIN):
-        year = clock.day(now).year + 1
-        checks = {
-            "health": health(now),
-            "packs": sum(1 for rule in rules() if rule.valid_to is None and not is_probe_area(rule.region)),
-            "year": year,
-            "knows_year": calendar().knows(year),
-            "dangling": dangling(),
-            "repair": backlog(None, now),
-            "probe": standing(now),
-        }
-        return render(request, "console/workbench_admin.html", checks)
-    return render(request, "console/workbench_clerk.html")
+    year = clock.day(now).year + 1
+    checks = {
+        "health": health(now),
+        "packs": sum(1 for rule in rules() if rule.valid_to is None and not is_probe_area(rule.region)),
+        "year": year,
+        "knows_year": calendar().knows(year),
+        "dangling": dangling(),
+        "repair": backlog(None, now),
+        "probe": standing(now),
+    }
+    return render(request, "console/workbench_admin.html", checks)
 
 
 def _desk(actor: Actor, now: datetime) -> dict[str, Any]:

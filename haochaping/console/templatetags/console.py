@@ -15,6 +15,7 @@ from haochaping.kit import clock
 from haochaping.policy.queries import calendar
 from haochaping.rectification.facts import last_day
 from haochaping.rectification.rules import State
+from haochaping.rectification.sight import looks_on
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -50,6 +51,13 @@ def whoami(context: dict[str, Any]) -> dict[str, Any]:
         "where": queries.scope_words(actor) if actor else "",
         "request": context["request"],
     }
+
+
+@register.inclusion_tag("console/read_only.html", takes_context=True)
+def read_only(context: dict[str, Any]) -> dict[str, Any]:
+    """Said on every page of somebody who only looks on."""
+    person = context["request"].user
+    return {"is_read_only": isinstance(person, Person) and looks_on(person.actor())}
 
 
 @register.inclusion_tag("console/level.html")
