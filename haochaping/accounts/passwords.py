@@ -25,6 +25,17 @@ class Argon2(Argon2PasswordHasher):
     parallelism = 1
 
 
+class Length:
+    """Ten characters at least. Django's own says it in English."""
+
+    def validate(self, password: str, user: object = None) -> None:  # noqa: ARG002  Django's form
+        if len(password) < PASSWORD_LENGTH:
+            raise ValidationError(self.get_help_text(), code="password_too_short")
+
+    def get_help_text(self) -> str:
+        return f"密码太短，至少要有{PASSWORD_LENGTH}个字符。"
+
+
 class Kinds:
     """Three kinds of characters out of four."""
 

@@ -116,10 +116,7 @@ except ValueError as error:
     raise Misconfigured(f"HCP_SECOND_FACTOR: {error}, it is off, optional or required") from None
 PASSWORD_HASHERS = ["haochaping.accounts.passwords.Argon2"]
 AUTH_PASSWORD_VALIDATORS = [
-    {
-        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
-        "OPTIONS": {"min_length": PASSWORD_LENGTH},
-    },
+    {"NAME": "haochaping.accounts.passwords.Length"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {
         "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",

@@ -7,15 +7,19 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.test import Client
 from playwright.sync_api import expect
 
+from haochaping.accounts import people, sessions
+from haochaping.accounts.models import Grant, Person
+from haochaping.accounts.rules import SYSTEM
 from haochaping.analytics.commands import rebuild_lake
 from haochaping.evaluation.records import read_evaluation
 from haochaping.flow.admit import admit
 from haochaping.kit import clock
 from haochaping.rectification.commands import perform
 from haochaping.rectification.models import Order
-from tests.cast import BAD, PASSWORD, wire_rating
+from tests.cast import BAD, NANJING, PASSWORD, PROVINCE_OFFICE, wire_rating
 from tests.console.stage import REAL_NAME
 
 if TYPE_CHECKING:
@@ -45,8 +49,28 @@ PAGES = {
     "rectifier": ("", "orders/", "orders/{dispatched}/", "orders/{verifying}/", "directory/", "password"),
     "operator": ("", "orders/{callback}/"),
     "supervisor": ("", "orders/?state=all&q=none", "orders/{late}/", "overview/", "policy/", "exchange/"),
-    "admin": ("", "directory/?kind=windows"),
-    "audit": ("audit/",),
+    "admin": (
+        "",
+        "directory/?kind=windows",
+        "people/",
+        "people/?q=rect&role=handler",
+        "people/new",
+        "people/{person}/",
+        "people/{person}/edit",
+        "people/{person}/switch",
+        "people/{person}/password",
+    ),
+    "security": (
+        "",
+        "people/{person}/",
+        "people/{person}/grants/new",
+        "people/{person}/grants/new?role=handler&area=3201",
+        "people/{clerk}/grants/new?role=clerk&area=32",
+        "people/{person}/grants/{grant}/take",
+        "people/{person}/sessions/end",
+        "locks/",
+    ),
+    "audit": ("audit/", "audit/?who=rectifier&result=ok"),
     "clerk": ("overview/",),
 }
 
@@ -72,6 +96,21 @@ def log_in(page: Page, live: Live, username: str) -> None:
     page.wait_for_url(re.compile(r"/console/(?!login)"))
 
 
+def people_to_look_at(live: Live) -> dict[str, str]:
+    """Somebody with a role, a login, a lock and a history, and a clerk."""
+    found = {name: Person.objects.get(username=name) for name in ("rectifier", "clerk")}
+    path = f"/{PROVINCE_OFFICE}/{NANJING}/"
+    home = people.Home(NANJING, path, "3201")
+    name, now = found["rectifier"].name, clock.now()
+    people.change_person(found["rectifier"].pk, name=name, home=home, phone="13800000009", actor=SYSTEM, now=now)
+    sessions.begin(found["rectifier"], address="10.1.2.3", user_agent="Chrome/126 Windows", now=now)
+    for username in ("rectifier", "who-is-this"):
+        for _ in range(5):
+            Client(REMOTE_ADDR="10.7.7.7").post("/console/login", {"username": username, "password": "wrong"})
+    grant = Grant.objects.get(person=found["rectifier"])
+    return {"person": str(found["rectifier"].pk), "clerk": str(found["clerk"].pk), "grant": str(grant.pk)}
+
+
 SCENE: dict[str, str] = {}
 
 
@@ -82,6 +121,7 @@ def scene(live: Live) -> dict[str, str]:
         made = {"dispatched": bad_order(live), "verifying": bad_order(live, 1), "callback": bad_order(live, 4)}
         made["late"] = bad_order(live, 1, days_ago=4)
         SCENE.update({name: order.order_no for name, order in made.items()})
+        SCENE.update(people_to_look_at(live))
         rebuild_lake(now=clock.now())
     return SCENE
 
