@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from haochaping.accounts.rules import PASSWORD_LENGTH, SecondFactorMode
+from haochaping.accounts.rules import SecondFactorMode
 from haochaping.kit import config, keys, postgres
 from haochaping.kit.config import ROOT, Misconfigured
 from haochaping.project.database import django_database
