@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.core import signing
 from django.http import HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from haochaping.accounts.oidc import remember, remembered
 from haochaping.channels.my import access, commands, oidc, queries, rules
 from haochaping.kit import clock
 from haochaping.kit.errors import Refused
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 KEPT = "hcp_my_oidc"  # the cookie that a login by the identity service must bring back
 KEPT_PATH = "/my/oidc"
-KEPT_SECONDS = 600
 CALLBACK = "/my/oidc/callback"
 
 
@@ -91,15 +90,7 @@ def by_identity_service(request: HttpRequest) -> HttpResponse:
     except Refused as no:
         return _form(request, way_on, refused=no)
     answer = HttpResponseRedirect(url)
-    answer.set_cookie(
-        KEPT,
-        signing.dumps(kept | {"next": way_on}, salt=KEPT),
-        max_age=KEPT_SECONDS,
-        path=KEPT_PATH,
-        httponly=True,
-        samesite="Lax",
-        secure=request.is_secure(),
-    )
+    remember(request, answer, kept | {"next": way_on}, cookie=KEPT, path=KEPT_PATH)
     return access.private(answer)
 
 
@@ -107,10 +98,7 @@ def by_identity_service(request: HttpRequest) -> HttpResponse:
 def back_from_identity_service(request: HttpRequest) -> HttpResponse:
     """`/my/oidc/callback`: back with a code that is good once, in the browser that set out."""
     service, now = oidc.provider(), clock.now()
-    try:
-        kept = signing.loads(request.COOKIES.get(KEPT, ""), salt=KEPT, max_age=KEPT_SECONDS)
-    except signing.BadSignature:
-        kept = {}
+    kept = remembered(request, cookie=KEPT)
     way_on = rules.way_on(kept.get("next", ""))
     try:
         if service is None or not kept:

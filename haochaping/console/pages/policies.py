@@ -104,7 +104,7 @@ def version(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "console/policy_version.html", context)
 
 
-@needs(*MAY_OPEN["policy_drafts"])
+@needs(*MAY_OPEN["policy_drafts"], fresh=True)
 @require_safe
 def version_export(request: HttpRequest, pk: int) -> HttpResponse:
     """The version as a TOML file that `hcp policy load` and the editor take."""

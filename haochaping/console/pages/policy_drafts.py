@@ -125,7 +125,7 @@ def bring_in(request: HttpRequest, pk: int) -> HttpResponse:
     return _to(row)
 
 
-@needs(*MAY_OPEN["policy_drafts"])
+@needs(*MAY_OPEN["policy_drafts"], fresh=True)
 @require_safe
 def export(request: HttpRequest, pk: int) -> HttpResponse:
     """The draft as a TOML file."""
