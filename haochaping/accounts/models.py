@@ -106,6 +106,18 @@ class BackupCode(models.Model):
     used_at = models.DateTimeField(null=True)
 
 
+class Subject(models.Model):
+    """Who a person is at the identity service, as they first came by it. A name there may pass to another, a subject never."""
+
+    person = models.OneToOneField(Person, models.CASCADE, primary_key=True, related_name="+")
+    issuer = models.CharField(max_length=200)
+    subject = models.CharField(max_length=255)
+    linked_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["issuer", "subject"], name="one_subject")]
+
+
 class App(models.Model):
     """A business system that speaks to the signed API in the name of an organ and all below it."""
 

@@ -72,7 +72,7 @@ class Act(StrEnum):
     GRANT = "grant"  # a role within a scope, and taking it back
     UNLOCK = "unlock"
     END = "end"  # their sessions
-    REMOVE_FACTOR = "remove_factor"  # a lost second factor
+    REMOVE_FACTOR = "remove_factor"  # a lost second factor, a link to the identity service
 
 
 # Whoever makes a person gives them no rights, whoever gives rights makes nobody; the auditor does neither.

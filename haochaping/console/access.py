@@ -64,7 +64,7 @@ def _first(request: HttpRequest, person: Person) -> str:
     route = request.resolver_match.url_name if request.resolver_match else ""
     if route == "alive":
         return ""
-    if why_to_change(person, clock.now()):
+    if not entrance.came_by_identity_service(request) and why_to_change(person, clock.now()):
         return "" if route == "password" else "console:password"
     return "" if route == "second_factor" else entrance.owed(request, person)
 

@@ -20,18 +20,23 @@ from haochaping.console import rules
 from haochaping.kit import clock
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from django.http import HttpRequest, HttpResponse
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 PROVED = "proved"  # session: the second of the last proof
+BY = "by"  # session: how they came in: password or OIDC
+OIDC = "oidc"
 SECOND = "second"  # session: there was a second factor, ours or the identity service's
 PENDING = "pending"  # session of nobody yet: whose password was right, and where they want to go
 
 
 def let_in(request: HttpRequest, person: Person, way_on: str, *, by: str, second: bool = False) -> HttpResponse:
     """Begin the session of somebody who proved all that they must, and go where they wanted."""
+    kept = request.session.pop(PENDING, None) or {}
     login(request, person, backend=BACKEND)
-    request.session.pop(PENDING, None)
+    request.session[BY] = kept.get("by") or by
     prove(request)
     if second:
         request.session[SECOND] = True
@@ -39,14 +44,15 @@ def let_in(request: HttpRequest, person: Person, way_on: str, *, by: str, second
     return HttpResponseRedirect(way_on)
 
 
-def wait_for_code(request: HttpRequest, person: Person, way_on: str) -> HttpResponse:
-    """The password was right: ask for the code."""
+def wait_for_code(request: HttpRequest, person: Person, way_on: str, *, by: str = "password") -> HttpResponse:
+    """The password (or the identity service) was right: ask for the code."""
     request.session.cycle_key()
     request.session[PENDING] = {
         "person": person.pk,
         "hash": person.get_session_auth_hash(),
         "at": clock.now().timestamp(),
         "next": way_on,
+        "by": by,
     }
     return HttpResponseRedirect(reverse("console:login_code"))
 
@@ -76,9 +82,14 @@ def check(request: HttpRequest, person: Person, **credentials: str) -> Person | 
     return found
 
 
-def prove(request: HttpRequest) -> None:
-    """Whoever is logged in has just proved it."""
-    request.session[PROVED] = int(clock.now().timestamp())
+def prove(request: HttpRequest, *, at: datetime | None = None) -> None:
+    """Whoever is logged in has proved it just now, or then."""
+    request.session[PROVED] = int((at or clock.now()).timestamp())
+
+
+def came_by_identity_service(request: HttpRequest) -> bool:
+    """Whether this session was begun by the identity service: of a password here its owner may know nothing."""
+    return bool(request.session.get(BY) == OIDC)
 
 
 def is_fresh(request: HttpRequest) -> bool:

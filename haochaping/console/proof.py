@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.utils.cache import add_never_cache_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from haochaping.accounts import second_factor
+from haochaping.accounts import identity, second_factor
 from haochaping.accounts.commands import audit
 from haochaping.console import entrance
 from haochaping.kit import clock
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 PROOF, METHOD, BACK = "proof", "proof_of", "proof_back"  # the fields of our page, beside those kept through it
 WRONG_PASSWORD = "密码不正确。连续输错5次，账号将在本机锁定30分钟。"  # noqa: S105
+NOT_YET = "还没有收到统一身份认证的确认。请先打开统一身份认证核对，再按“继续”。"
 WRONG_CODE = "验证码不正确，或者已经用过。请等下一个验证码再输入；连续输错5次，账号将在本机锁定30分钟。"
 
 
@@ -40,14 +41,14 @@ def ask(request: HttpRequest, person: Person) -> HttpResponse | None:
             if method == "GET":
                 return _see_other(request.get_full_path())
             return None
-        wrong = WRONG_CODE if second_factor.is_asked_of(person) else WRONG_PASSWORD
+        wrong = {"code": WRONG_CODE, "password": WRONG_PASSWORD, "identity": NOT_YET}[_kind(request, person)]
     elif entrance.is_fresh(request):
         return None
     context = {
         "kept": [(name, value) for name, values in given.lists() for value in values if name != "csrfmiddlewaretoken"],
         "method": method or ("POST" if request.method == "POST" else "GET"),
         "back": _ours(back) if method else _came_from(request),
-        "asks_code": second_factor.is_asked_of(person),
+        "kind": _kind(request, person),
         "wrong": wrong,
     }
     answer = render(request, "console/proof.html", context, status=422 if wrong else 403)
@@ -63,12 +64,22 @@ def _see_other(url: str) -> HttpResponse:
 
 
 def _proves(request: HttpRequest, person: Person, typed: str) -> bool:
-    credentials = {"token": typed} if second_factor.is_asked_of(person) else {"password": typed}
+    kind = _kind(request, person)
+    if kind == "identity":
+        return False  # what counts is noted in the session when they come back from there
+    credentials = {"token": typed} if kind == "code" else {"password": typed}
     is_proved = entrance.check(request, person, **credentials) is not None
     audit(person.actor(), "prove", person.username, now=clock.now(), result="ok" if is_proved else "refused")
     if is_proved:
         entrance.prove(request)
     return is_proved
+
+
+def _kind(request: HttpRequest, person: Person) -> str:
+    """What proves it: `code`, `password`, or `identity` (the identity service, by which they came in)."""
+    if second_factor.is_asked_of(person):
+        return "code"
+    return "identity" if entrance.came_by_identity_service(request) and identity.provider() else "password"
 
 
 def _came_from(request: HttpRequest) -> str:

@@ -82,6 +82,8 @@ def describe(parser: argparse.ArgumentParser) -> None:
     person.add_argument("--area", default="", help="area code; its whole subtree")
     person.add_argument("--organ", default="", help="organ code; its whole subtree")
     person.add_argument("--temporary", action="store_true", help="the password must be changed at the first login")
+    linked = add("unlink", unlink_identity, "forget who a person is at the identity service", people)
+    linked.add_argument("username")
     lost = add("remove-second-factor", remove_second_factor, "take away a generator that its owner has lost", people)
     lost.add_argument("username")
 
@@ -267,6 +269,16 @@ def remove_second_factor(given: Given) -> None:
     from haochaping.kit import clock
 
     second_factor.remove(given.username, actor=SYSTEM, now=clock.now())
+
+
+def unlink_identity(given: Given) -> None:
+    """Where the identity service made somebody's account anew; written down."""
+    _setup()
+    from haochaping.accounts import identity
+    from haochaping.accounts.rules import SYSTEM
+    from haochaping.kit import clock
+
+    identity.unlink(given.username, actor=SYSTEM, now=clock.now())
 
 
 def load_regions(given: Given) -> None:

@@ -81,6 +81,7 @@ def _server(cluster: Cluster, django_db_setup: None, django_db_blocker: DjangoDb
     port = _free_port()
     url = f"http://127.0.0.1:{port}"
     env = database.env | {"HCP_PUBLIC_URL": url, "HCP_CALL_HOURS": "00:00-23:59"}  # tests run at night too
+    env["HCP_STAFF_OIDC_ISSUER"] = "https://sso.example.gov.cn"  # the door offers it; nobody goes there
     command = [sys.executable, "-m", "haochaping.project.cli", "web", "--port", str(port)]
     process = subprocess.Popen(command, env=env, cwd=ROOT, preexec_fn=dies_with_parent(signal.SIGTERM))  # noqa: PLW1509
     try:

@@ -2,7 +2,8 @@
 
 It knows a few made-up people; `/authorize` shows them to choose from. It checks what a real one checks: the client and its
 secret, the very redirect address, `openid` in the scope, state and nonce there, PKCE with S256, each code once and for a
-minute. `fault` makes it misbehave in one way (see FAULTS).
+minute. `fault` makes it misbehave in one way (see FAULTS). People with a `preferred_username` work for the government and
+are shown to the console alone; it asked them who they are `auth_age` seconds ago, unless it is to ask anew (`prompt=login`).
 """
 
 from __future__ import annotations
@@ -28,12 +29,23 @@ FAULTS = (
     "wrong_nonce", "no_nonce", "wrong_issuer", "wrong_audience", "expired", "not_signed", "foreign_key", "shared_secret",
     "other_subject", "no_id_token", "error", "garbage", "list", "new_key", "other_state",
 )  # fmt: skip
+NOT_ANEW = ("stale", "no_auth_time")  # it does not ask anew where it should, or does not say when it asked
+CALLBACKS = ("/my/oidc/callback", "/console/login/oidc/callback")
+SAID_BY_TOKEN = {"amr", "acr", "auth_age"}
 PEOPLE: dict[str, dict[str, Any]] = {
     "zhao": {"name": "赵试样", "id_number": "320102190001010018", "phone_number": "+86 13800000001"},
     "qian": {"name": "钱试样", "id_number": "320102190001010026", "phone_number": "13800000002"},
     "phone": {"phone_number": "13800000001"},
     "unverified": {"name": "孙试样", "phone_number": "13800000001", "phone_number_verified": False},
     "nobody": {},
+}
+STAFF: dict[str, dict[str, Any]] = {
+    "s-city": {"name": "南京主管", "preferred_username": "city"},
+    "s-city-mfa": {"name": "南京主管", "preferred_username": "city", "amr": ["pwd", "mfa"]},
+    "s-long-ago": {"name": "南京主管", "preferred_username": "city", "auth_age": 7200},
+    "s-analyst": {"name": "分析员", "preferred_username": "analyst", "amr": ["pwd"], "acr": "level3"},
+    "s-nobody": {"name": "吴此人", "preferred_username": "nobody-here"},
+    "s-no-name": {"name": "无用户名", "preferred_username": ""},
 }
 SCOPES = {"openid", "profile", "phone"}
 
@@ -79,6 +91,11 @@ class IdentityService:
             "HCP_OIDC_CLIENT_SECRET": self.client_secret,
         }
 
+    @property
+    def staff_env(self) -> dict[str, str]:
+        """The same for people who work here."""
+        return {name.replace("HCP_", "HCP_STAFF_"): value for name, value in self.env.items()}
+
     def change_keys(self) -> None:
         self.key = RSAKey.generate_key(2048, {"kid": "second", "use": "sig", "alg": "RS256"})
 
@@ -94,6 +111,11 @@ class IdentityService:
             "nonce": asked["nonce"],
             "at_hash": base64.urlsafe_b64encode(half).rstrip(b"=").decode(),
         }
+        person = self.people[asked["person"]]
+        claims |= {name: person[name] for name in ("amr", "acr") if name in person}
+        if "preferred_username" in person and self.fault != "no_auth_time":
+            is_anew = asked.get("prompt") == "login" and self.fault != "stale"
+            claims["auth_time"] = now - (0 if is_anew else 3600 if self.fault == "stale" else person.get("auth_age", 0))
         changed: dict[str, dict[str, Any]] = {
             "wrong_nonce": {"nonce": "another"},
             "wrong_issuer": {"iss": "https://evil.example"},
@@ -180,7 +202,9 @@ class _Handler(BaseHTTPRequestHandler):
             return
         person = asked.pop("person", "")
         if person not in service.people:
-            self._answer(200, "text/html; charset=utf-8", _choice(asked, service.people).encode())
+            is_staff = asked["redirect_uri"].endswith("/console/login/oidc/callback")
+            offered = {key: p for key, p in service.people.items() if ("preferred_username" in p) is is_staff}
+            self._answer(200, "text/html; charset=utf-8", _choice(asked, offered).encode())
             return
         code = secrets.token_urlsafe(16)
         with service.lock:
@@ -200,7 +224,8 @@ class _Handler(BaseHTTPRequestHandler):
         if asked.get("client_id") != service.client_id:
             return "unknown client"
         redirect = asked.get("redirect_uri", "")
-        if not service.redirect_uris and redirect.endswith("/my/oidc/callback"):
+        kind = next((path for path in CALLBACKS if redirect.endswith(path)), "")
+        if kind and not any(known.endswith(kind) for known in service.redirect_uris):
             service.redirect_uris.add(redirect)
         if redirect not in service.redirect_uris:
             return "redirect_uri is not registered"
@@ -211,6 +236,8 @@ class _Handler(BaseHTTPRequestHandler):
             return "state and nonce must be there and long"
         if asked.get("code_challenge_method") != "S256" or len(asked.get("code_challenge", "")) != 43:
             return "PKCE with S256 is required"
+        if asked.get("prompt", "login") != "login" or asked.get("max_age", "0") != "0":
+            return "prompt or max_age"
         return ""
 
     def _token(self, given: dict[str, str]) -> None:
@@ -255,7 +282,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(401, "invalid_token")
             return
         subject = "another" if self.service.fault == "other_subject" else person
-        self._json(200, {"sub": subject, **self.service.people[person]})
+        told = {name: value for name, value in self.service.people[person].items() if name not in SAID_BY_TOKEN}
+        self._json(200, {"sub": subject, **told})
 
     def _refuse(self, status: int, error: str) -> None:
         self.service.refused.append(error)
@@ -285,4 +313,4 @@ def _choice(asked: Mapping[str, str], people: Mapping[str, Mapping[str, Any]]) -
 
 
 def _label(key: str, person: Mapping[str, Any]) -> str:
-    return f"{person.get('name', '（没有姓名）')}　{person.get('phone_number', '')}　{key}"
+    return f"{person.get('name', '（没有姓名）')}　{person.get('phone_number') or person.get('preferred_username', '')}　{key}"

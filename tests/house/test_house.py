@@ -30,7 +30,7 @@ FOR_ALL = {  # what everybody may open without a name: the evaluator's and the p
     "haochaping.project.health",
     "haochaping.messaging.pages",  # signed by the SMS gateway's key
 }
-LOGIN = {"haochaping.console.pages.entry", "django.contrib.auth.views"}
+LOGIN = {"haochaping.console.pages.entry", "haochaping.console.pages.identity", "django.contrib.auth.views"}
 
 
 def routes(resolver: URLResolver, prefix: str = ""):

@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from haochaping.accounts import second_factor
+from haochaping.accounts import identity, second_factor
 from haochaping.accounts.commands import audit
 from haochaping.accounts.models import Person
 from haochaping.console import entrance
@@ -44,6 +44,9 @@ class Login(LoginView):
     template_name = "console/login.html"
     authentication_form = LoginForm
     redirect_authenticated_user = True
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(**kwargs) | {"has_identity": identity.provider() is not None}
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         person = form.get_user()

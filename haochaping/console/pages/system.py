@@ -30,6 +30,8 @@ ACTIONS = {
     "end_sessions": "结束登录",
     "unlock": "解除登录锁定",
     "prove": "再次确认身份",
+    "link_identity": "绑定统一身份认证",
+    "unlink_identity": "解除统一身份认证绑定",
     "second_factor_on": "开启两步验证",
     "second_factor_codes": "更换备用码",
     "second_factor_off": "关闭两步验证",

@@ -1,6 +1,6 @@
 """The fake identity service beside the demo: `python -m haochaping.project.demo.oidc`, until SIGTERM.
 
-Its people are made-up applicants of the demo with something to do at /my. Where it is stands in the environment, which
+Its people are made-up applicants of the demo with something to do at /my, and the demo's own people who work here. Where it is stands in the environment, which
 `settings` has prepared for it and for the web process alike.
 """
 
@@ -25,11 +25,12 @@ def settings() -> dict[str, str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    return {
+    citizens = {
         "HCP_OIDC_ISSUER": f"http://127.0.0.1:{port}",
         "HCP_OIDC_CLIENT_ID": "hcp-demo",
         "HCP_OIDC_CLIENT_SECRET": secrets.token_hex(16),
     }
+    return citizens | {name.replace("HCP_", "HCP_STAFF_"): value for name, value in citizens.items()}
 
 
 def people() -> dict[str, dict[str, Any]]:
@@ -51,6 +52,18 @@ def people() -> dict[str, dict[str, Any]]:
     return found
 
 
+def staff() -> dict[str, dict[str, Any]]:
+    """Made-up people who work here, one of each role; the first as if the service had checked two factors."""
+    from haochaping.accounts.models import Grant
+
+    found: dict[str, dict[str, Any]] = {}
+    for grant in Grant.objects.filter(person__is_active=True).select_related("person").order_by("person_id"):
+        stated = ["pwd", "mfa"] if not found else ["pwd"]
+        person = {"name": grant.person.name, "preferred_username": grant.person.username, "amr": stated}
+        found.setdefault(grant.role, person)
+    return {f"w-{role}": person for role, person in found.items()}
+
+
 def _told(whole: dict[str, str]) -> dict[str, Any]:
     return {
         "name": whole.get("user_name", ""),
@@ -70,7 +83,7 @@ def main() -> None:
     issuer, secret = config.text("OIDC_ISSUER"), config.text("OIDC_CLIENT_SECRET")
     port = urlsplit(issuer).port or 0
     client = config.text("OIDC_CLIENT_ID")
-    with IdentityService(port=port, client_id=client, client_secret=secret, people=people()) as service:
+    with IdentityService(port=port, client_id=client, client_secret=secret, people=people() | staff()) as service:
         print(f"模拟统一身份认证 fake identity service {service.url}", flush=True)
         stop.wait()
 
