@@ -129,7 +129,7 @@ def people(request: HttpRequest) -> HttpResponse:
     return render(request, "console/people.html", context)
 
 
-@needs(*MAY_OPEN["people"])
+@needs(*MAY_OPEN["people"], fresh=True)
 @require_safe
 def export(request: HttpRequest) -> StreamingHttpResponse:
     """The same list as a sheet, every row of it. Telephones stay here."""

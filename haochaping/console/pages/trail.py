@@ -98,7 +98,7 @@ def audit(request: HttpRequest) -> HttpResponse:
     return render(request, "console/audit.html", context)
 
 
-@needs(*MAY_OPEN["audit"])
+@needs(*MAY_OPEN["audit"], fresh=True)
 @require_safe
 def export(request: HttpRequest) -> StreamingHttpResponse:
     """Every line that was asked for, up to now, as a sheet; that it was taken is a line itself."""
