@@ -159,3 +159,12 @@ def deadline(start: datetime, term: Term, calendar: Calendar) -> Deadline:
 
 def _end_of(day: date) -> datetime:
     return datetime.combine(day + _DAY, time(), clock.CHINA).astimezone(UTC)
+
+
+def holiday_name(day: date) -> str:
+    """What an announced day is called, a made-up one by the holiday it makes up for; "" for any other day.
+
+    Only days that chinesecalendar knows; rows of our own carry their names themselves.
+    """
+    found = constants.holidays.get(day) or constants.workdays.get(day)
+    return str(constants.Holiday(found).chinese) if found else ""

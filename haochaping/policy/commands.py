@@ -177,6 +177,14 @@ def load_local_days(region: str, days: Iterable[Day], source: str) -> int:
     return _add_days(region, [Day(*day) for day in days], source)
 
 
+@transaction.atomic
+def drop_local_days(region: str, days: Iterable[date]) -> int:
+    """Take days of a region's own out again: they are as the nation's; the number of days that were there."""
+    gone, _ = CalendarDay.objects.filter(region=region, day__in=list(days)).exclude(region="").delete()
+    forget()
+    return gone
+
+
 def _add_days(region: str, days: list[Day], source: str) -> int:
     rows = {
         day: CalendarDay(day=day, is_workday=works, name=name, region=region, source=source)

@@ -204,6 +204,33 @@ def calendar(area: str = "") -> Calendar:
     return _calendar(years, tuple((day, works) for region, day, works in days if area.startswith(region)))
 
 
+def calendar_if(
+    area: str, region: str, changes: Mapping[date, bool | None], announced: frozenset[int] = frozenset()
+) -> Calendar:
+    """The working days of `area` as they would be if the rows of `region` changed so (None = the row is gone)."""
+    years, days = _days()
+    rows = [row for row in days if row[0] != region or row[1] not in changes]
+    rows += [(region, day, works) for day, works in changes.items() if works is not None]
+    near = tuple((day, works) for at, day, works in sorted(rows) if area.startswith(at))
+    return _calendar(years | announced, near)
+
+
+def own_days(region: str, year: int) -> list[CalendarDay]:
+    """The rows of just this region ("" = the nation's own) in a year, in order."""
+    return list(CalendarDay.objects.filter(region=region, day__year=year).order_by("day"))
+
+
+def days_for(area: str, year: int) -> list[CalendarDay]:
+    """The rows of a year that hold in `area`: the nation's, its ancestors' and its own; the nearest comes last."""
+    rows = CalendarDay.objects.filter(day__year=year).order_by("region", "day")
+    return [row for row in rows if area.startswith(row.region)]
+
+
+def announcement(year: int) -> CalendarYear | None:
+    """The year's announcement that was loaded here, if it was."""
+    return CalendarYear.objects.filter(year=year).first()
+
+
 def forget() -> None:
     """Read anew at the next question: after a write, and between tests."""
     _book.kept = _norms.kept = _days.kept = None

@@ -288,33 +288,17 @@ def load_regions(given: Given) -> None:
     print(f"{regions.load_regions(given.prefix, villages=given.villages)} regions")
 
 
-def load_calendar(given: Given) -> int:
+def load_calendar(given: Given) -> None:
     """Reads the announced days; deadlines that rest on that year stop being provisional at the worker's next minute."""
     _setup()
-    import csv
-    from datetime import date
-
     from haochaping.kit import clock
-    from haochaping.policy.commands import Day, load_calendar_year
+    from haochaping.policy.calendars import read_days, year_of
+    from haochaping.policy.commands import load_calendar_year
 
-    days, line = [], 1
-    try:
-        with given.file.open(encoding="utf-8-sig", newline="") as file:
-            for line, row in enumerate(csv.DictReader(file), 2):  # noqa: B007  the error names it
-                days.append(
-                    Day(
-                        date.fromisoformat(row["date"]), {"0": False, "1": True}[row["is_workday"]], row.get("name", "")
-                    )
-                )
-    except (KeyError, ValueError) as error:
-        print(
-            f"hcp: {given.file} line {line}: {error}: the columns are date (2027-01-01), is_workday (0 or 1), name",
-            file=sys.stderr,
-        )
-        return 1
-    year = max((day.day.year for day in days), default=0)
+    with given.file.open(encoding="utf-8-sig", newline="") as file:
+        days = read_days(file)
+    year = year_of(days)
     print(f"{load_calendar_year(year, days, given.source, clock.now())} days of {year}")
-    return 0
 
 
 def load_policy(given: Given) -> None:

@@ -92,6 +92,9 @@ def test_a_draft_of_another_city_is_not_there(as_):
     for url in ("submit", "import", "drop", "refuse", "approve", "take_back", "section/kiosk"):
         assert client.post(f"{DRAFTS}{own.pk}/{url}").status_code == 404
     assert client.get(f"{DRAFTS}4040404/").status_code == 404
+    assert client.post(HOME + "draft", {"like": own.pk}).status_code == 404
+    assert client.post(HOME + "draft", {"region": "3201"}).status_code == 403
+    assert PolicyDraft.objects.count() == 1
 
 
 def test_every_section_opens_with_what_stands_in_it(as_, draft):

@@ -95,7 +95,7 @@ def test_a_calendar_with_a_wrong_line_names_it(province, capsys, tmp_path):
     file = tmp_path / "2027.csv"
     file.write_text("date,is_workday,name\n2027-01-01,maybe,元旦\n", encoding="utf-8")
     assert main(["calendar", "load", str(file), "--source", "测试通知"]) == 1
-    assert "line 2" in capsys.readouterr().err
+    assert "第 2 行" in capsys.readouterr().err
 
 
 def test_official_regions_are_loaded_by_prefix(province, capsys):

@@ -58,7 +58,7 @@ def policy(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {
         "region": region,
         "where": console.area_name(region),
-        "regions": [(key, console.area_name(key)) for key in _regions(actor)],
+        "regions": [(key, console.area_name(key)) for key in regions_of(actor)],
         "chosen": chosen,
         "whose": console.area_name(chosen.region) if chosen else "",
         "chapters": packs.chapters(chosen.policy) if chosen else [],
@@ -171,7 +171,7 @@ def standing(row: PolicyRule, today: date) -> tuple[str, str]:
 
 def region_of(request: HttpRequest, actor: Actor) -> str:
     """The region asked for; without one the nearest to where this person works."""
-    known = _regions(actor)
+    known = regions_of(actor)
     asked = request.GET.get("region", request.POST.get("region", ""))
     if asked in known:
         return asked
@@ -179,7 +179,7 @@ def region_of(request: HttpRequest, actor: Actor) -> str:
     return own[0] if own else next(iter(known), "")
 
 
-def _regions(actor: Actor) -> list[str]:
+def regions_of(actor: Actor) -> list[str]:
     """Every region with a pack or draft of its own, where this person works, and one step below."""
     known = own_and_below(actor) | queries.regions_with_packs()
     return sorted(region for region in known if len(region) in sets.LETTERS and not is_probe_area(region))

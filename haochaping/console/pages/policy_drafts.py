@@ -43,7 +43,7 @@ def draft(request: HttpRequest) -> HttpResponse:
     """A new draft for the region, like its newest pack, or like one that did not come through."""
     actor = actor_of(request)
     like = policies.found_draft(request, int(request.POST["like"])) if request.POST.get("like", "").isdigit() else None
-    region = like.region if like else policies.region_of(request, actor)
+    region = like.region if like else request.POST.get("region", "")
     try:
         made = pack_drafts.new_draft(region, name=console.area_name(region), actor=actor, now=clock.now(), like=like)
     except Refused as no:
