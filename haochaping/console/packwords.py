@@ -76,7 +76,7 @@ LABELS: dict[str, Label] = {
     "Sourced.stated": Label("暂定", "没有文件规定这个数值，是平台的中性取值。"),
     "Sourced.note": Label("说明"),
     "Limit.n": Label("数值"),
-    "Limit.unit": Label("单位", "工作日以 12:00 分为两个半天。", choices=UNIT_NAMES),
+    "Limit.unit": Label("单位", choices=UNIT_NAMES),
     "BySeverity.simple": Label("简单（可立行立改）"),
     "BySeverity.general": Label("一般"),
     "BySeverity.complex": Label("复杂"),
