@@ -84,6 +84,14 @@ def words(id: UUID) -> str:  # noqa: A002
     return Words.objects.filter(id=id).values_list("text", flat=True).first() or ""
 
 
+def said(ids: Iterable[UUID]) -> dict[UUID, tuple[str, tuple[str, ...]]]:
+    """What the raters of these wrote, "" where nothing is left of it, and the names of what they ticked. Mask before showing."""
+    wanted = list(ids)
+    texts = dict(Words.objects.filter(id__in=wanted).values_list("id", "text"))
+    ticked = Evaluation.objects.filter(id__in=wanted).values_list("id", "indicator_names")
+    return {key: (texts.get(key, ""), tuple(names)) for key, names in ticked}
+
+
 def follow_up(id: UUID) -> FollowUp | None:  # noqa: A002
     return FollowUp.objects.filter(id=id).first()
 

@@ -79,6 +79,11 @@ def mask_text(text: str) -> str:
     return "".join(part if at % 2 and _is_credit_code(part) else _mask_part(part) for at, part in enumerate(parts))
 
 
+def without_landlines(text: str) -> str:
+    """The text without landline numbers: an office's own is for everybody to call."""
+    return _CALLED_LANDLINE.sub(lambda m: m[1], _LANDLINE.sub("", text))
+
+
 def _mask_part(text: str) -> str:
     text = _EMAIL.sub(_masked_email, text)
     text = _LONG.sub(_masked_number, text)
