@@ -29,7 +29,7 @@ WIRE = {
     "window_code": "windowNo", "service_day": "serviceDay", "rated_day": "ratedDay", "dispatch_day": "dispatchDay",
     "is_provisional": "isProvisional", "was_late": "wasLate", "real_name": "isRealName", "severity": "severity",
     "cause": "cause", "verdict": "verdict", "answered_at": "answeredAt", "moves": "moves", "indicators": "indicators",
-    "words": "writingEvaluation", "reply": "reply", "is_true": "isTrue", "is_reasonable": "isReasonable",
+    "words": "writingEvaluation", "reply": "reply", "warnings": "warnings", "is_true": "isTrue", "is_reasonable": "isReasonable",
     "charged": "charged", "is_sealed": "isSealed", "project_no": "projectNo", "service_number": "serviceNumber",
     "service_time": "serviceTime", "assess_time": "assessTime",
 }  # fmt: skip

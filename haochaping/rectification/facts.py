@@ -12,8 +12,10 @@ from haochaping.kit import clock
 from haochaping.kit.masks import mask_name, mask_phone, mask_text
 from haochaping.policy.rules import SEVERITY_NAMES, Severity
 from haochaping.rectification import sight
+from haochaping.rectification.cautions import standing_cautions
 from haochaping.rectification.models import Move, Order, OrderPart
 from haochaping.rectification.needs import NEEDS, need_of
+from haochaping.rectification.replies import to_json
 from haochaping.rectification.rules import CAUSE_NAMES, CHARGED_NAMES, STATE_NAMES, State, since_missed, who_is_charged
 from haochaping.rectification.sight import View
 from haochaping.rectification.workflow import BY_SOURCE_AND_VERB, PART_NAMES, VERB_NAMES, Part
@@ -92,6 +94,7 @@ def _common(order: Order, rating: Evaluation | None) -> dict[str, Any]:
         "is_true": order.is_true,
         "is_reasonable": order.is_reasonable,
         "reply": order.reply,
+        "warnings": to_json(standing_cautions(order)),
         "co_units": [
             {
                 "name": part.organ_name,

@@ -181,4 +181,44 @@ class OpenedTo(models.Model):
     at = models.DateTimeField()
 
 
+class ReplyTemplate(models.Model):
+    """答复模板: how an organ, or everybody in an area, begins a reply; seen there and below."""
+
+    area_path = models.CharField(max_length=12)
+    organ_path = models.TextField(blank=True, default="")  # "" = of the whole area
+    owner = models.CharField("适用", max_length=200)  # the organ's or the area's name
+    cause = models.CharField("原因", max_length=12, blank=True, default="")  # "" = any
+    title = models.CharField("名称", max_length=40)
+    text = models.TextField("正文")
+    is_active = models.BooleanField("启用", default=True)
+    changed_by = models.CharField(max_length=64)
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["organ_path", "area_path"], name="reply_template_of")]
+
+
+class CallbackTurn(models.Model):
+    """Whose turn it is to call about an order that waits for its callback, so that nobody is rung up twice."""
+
+    id = models.UUIDField(primary_key=True)  # the order's
+    holder_id = models.CharField(max_length=64, blank=True, default="")
+    holder_name = models.CharField(max_length=64, blank=True, default="")
+    held_until = models.DateTimeField(null=True)
+    not_before = models.DateTimeField(null=True)  # who did not answer is called again later
+
+
+class Pressing(models.Model):
+    """疑似施压: in this move a rater said that somebody asked them to change their rating. Never for those rated.
+
+    Apart from the order, whose columns many read.
+    """
+
+    append_only = True
+    pk = models.CompositePrimaryKey("order_id", "n")
+    order_id = models.UUIDField()
+    n = models.SmallIntegerField()  # of the move
+    at = models.DateTimeField(db_index=True)
+
+
 from haochaping.rectification.consequences.models import Consequence, ConsequenceStep  # noqa: E402, F401  Django looks here

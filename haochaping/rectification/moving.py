@@ -15,8 +15,11 @@ from haochaping.kit.errors import FieldError, Refused
 from haochaping.outbox.commands import TOPICS, tell
 from haochaping.policy.rules import Step
 from haochaping.rectification import queries, relay, rules, search, workflow
+from haochaping.rectification.callbacks import called
+from haochaping.rectification.cautions import cautions_for
 from haochaping.rectification.effects import Happening, Rulebook, enter, leave, rulebook
 from haochaping.rectification.models import Move, OpenedTo, Order, OrderPart
+from haochaping.rectification.replies import to_json
 from haochaping.rectification.rules import CHARGED_NAMES, Charged
 from haochaping.rectification.standing import standing_of
 from haochaping.rectification.workflow import Part, State
@@ -40,7 +43,7 @@ def move(
     target = workflow.step(line.source, verb, part, facts, standing)
     clean = workflow.read(line, facts, standing)
     history = _history(order, verb, part, actor, source=line.source, target=target, now=now)
-    history.facts = clean
+    history.facts = {**clean, "warnings": to_json(cautions_for(order, clean))} if "reply" in clean else clean
     leave(order, verb, Happening(clean, now, target, by_operator=part is Part.OPERATOR))
     if write := _WRITES.get(verb):
         write(order, history, actor, rules_)
@@ -142,6 +145,10 @@ def _open_to_clerk(order: Order, move: Move, _actor: Actor, _rules: Rulebook) ->
     move.facts["clerk"] = name
 
 
+def _called(order: Order, move: Move, _actor: Actor, _rules: Rulebook) -> None:
+    called(order, move)
+
+
 _WRITES: dict[str, Callable[[Order, Move, Actor, Rulebook], None]] = {
     "assign": _assign,
     "join": _join,
@@ -150,6 +157,8 @@ _WRITES: dict[str, Callable[[Order, Move, Actor, Rulebook], None]] = {
     "relay": _relay,
     "respond": _relay,
     "open_to_clerk": _open_to_clerk,
+    "record": _called,
+    "unsatisfied": _called,
 }
 
 

@@ -260,8 +260,9 @@ def _something_else(reply: str, asked: Asked) -> Caution | None:
         return None
     if len(wanted & given) > SHARED * min(len(wanted), len(given)):
         return None
+    # never the rater's own words: they may be erased, a move's facts may not
     reason = "答复里没有提到评价人反映的事，请对照评价内容逐条回答。"
-    return Caution(Code.SOMETHING_ELSE, reason, _cut(mask_text(asked.words or "；".join(asked.indicators))))
+    return Caution(Code.SOMETHING_ELSE, reason, _cut(mask_text(_SENTENCE.findall(reply)[0])))
 
 
 def _copied(reply: str, asked: Asked, earlier: Iterable[Earlier]) -> Caution | None:

@@ -14,13 +14,14 @@ from django.views.decorators.http import require_POST, require_safe
 from haochaping.accounts.commands import audit
 from haochaping.accounts.queries import actor_of
 from haochaping.accounts.rules import Role
-from haochaping.console import lists, moves, queries
+from haochaping.console import lists, moves, queries, replying
 from haochaping.console.access import needs
 from haochaping.console.places import hotline_name
 from haochaping.console.rules import MAY_OPEN, PER_PAGE, may_open
 from haochaping.kit import clock
 from haochaping.kit.errors import FieldError, Refused
 from haochaping.rectification import relay
+from haochaping.rectification.cautions import cautions_for
 from haochaping.rectification.commands import contribute, reveal
 from haochaping.rectification.consequences.queries import DECIDE
 from haochaping.rectification.effects import rulebook
@@ -39,7 +40,9 @@ if TYPE_CHECKING:
 CALLBACK_VERBS = frozenset({"record", "unsatisfied"})
 STEERING = frozenset({"urge", "instruct", "join", "convene", "conclude", "note"})  # drawn apart, under 督办
 APART = STEERING | {"relay"}  # in sections of their own
-OURS = frozenset({"csrfmiddlewaretoken", "seen", "confirmed", "back"})  # fields of the page, not facts of the move
+OURS = frozenset(
+    {"csrfmiddlewaretoken", "seen", "confirmed", "back", "use", "template", "draft", "quote"}
+)  # fields of the page, not facts of the move
 TABS = (("open", "在办"), ("late", "超期"), *((str(s), STATE_NAMES[s]) for s in State), ("all", "全部"))
 
 
@@ -130,6 +133,11 @@ def _make(request: HttpRequest, found: Order, verb: str, typed: dict[str, str]) 
     offer = next((offer for offer in moves_open_to(found, actor, now) if offer.verb == verb), None)
     if request.POST.get("back"):
         return _show(request, found, verb=verb, typed=typed)
+    if (
+        offer is not None
+        and (helped := replying.helped(found, offer, request.POST, typed, actor=actor, now=now)) is not None
+    ):
+        return _show(request, found, verb=verb, typed=helped)
     is_final = offer is None or not offer.is_final or bool(request.POST.get("confirmed"))
     try:
         outcome = moves.make(
@@ -153,7 +161,14 @@ def _make(request: HttpRequest, found: Order, verb: str, typed: dict[str, str]) 
         return _show(request, found, verb=verb, typed=typed, errors=no.fields, problem=problem, status=no.status)
     if not outcome.is_done and offer is not None:
         (form,) = moves.forms([offer], verb, typed)
-        context = {"order": found, "form": form, "typed": typed, "after": outcome.after, "action": request.path}
+        context = {
+            "order": found,
+            "form": form,
+            "typed": typed,
+            "after": outcome.after,
+            "action": request.path,
+            "cautions": cautions_for(found, typed) if "reply" in typed else (),
+        }
         return render(request, "console/confirm.html", context)
     label = offer.label if offer else verb
     after = outcome.after
@@ -237,6 +252,7 @@ def _show(
         "may_reveal": may_reveal(found, actor),
         "may_admonish": actor.has(*DECIDE) and found.upheld and found.appeal_kind == "malicious",
         "revealed": revealed,
+        **replying.help_for(found, forms, actor, now),
         "shares": list(parts_for(actor).filter(order_id=found.id)),
         **more,
     }
