@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import IntegrityError, transaction
 
-from haochaping.accounts import oidc, sessions
+from haochaping.accounts import oidc
 from haochaping.accounts.commands import audit
 from haochaping.accounts.models import Person, Subject
-from haochaping.accounts.rules import Act, check_act
 from haochaping.kit import config
 from haochaping.kit.errors import Refused
 
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from haochaping.accounts.oidc import Provider
-    from haochaping.accounts.rules import Actor
 
 SUBJECT_MOST = 255
 AWAY = Refused("identity_service_away", 503, "统一身份认证暂时不能用。请稍后再试，或用本平台的用户名和密码登录。")
@@ -66,18 +64,9 @@ def recognise(service: Provider, claims: Mapping[str, Any], *, now: datetime) ->
     return Recognised(person, _states_second(claims), _asked_at(claims))
 
 
-def unlink(username: str, *, actor: Actor, now: datetime) -> None:
-    """Forget who a person is at the service, and end their logins: they are linked anew at the next sign-in by it.
-
-    Refused: 403 unless the actor is another security administrator or the system, 404 where there is no link.
-    """
-    with transaction.atomic():
-        person = Person.objects.select_for_update().filter(username=username).first()
-        check_act(actor, Act.REMOVE_FACTOR, person_id=str(person.pk) if person else "")
-        if person is None or not Subject.objects.filter(person=person).delete()[0]:
-            raise Refused("no_link", 404, "此人没有绑定统一身份认证，不用解除。")
-        sessions.end_all(person, by=actor.name, now=now)
-        audit(actor, "unlink_identity", username, now=now)
+def is_linked(person: Person) -> bool:
+    """Whether somebody has come in by the service."""
+    return Subject.objects.filter(person=person).exists()
 
 
 def _by_username(claims: Mapping[str, Any]) -> Person | None:

@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 
 from haochaping.accounts import sessions
 from haochaping.accounts.commands import audit
-from haochaping.accounts.models import Grant, PastPassword, Person
+from haochaping.accounts.models import BackupCode, Grant, PastPassword, Person, SecondFactor, Subject
 from haochaping.accounts.passwords import made_password
 from haochaping.accounts.queries import looked_after
 from haochaping.accounts.rules import (
@@ -232,6 +232,27 @@ def end_sessions(person_id: int, *, actor: Actor, now: datetime, session_id: int
         if ended:
             audit(actor, "end_sessions", person.username, now=now, facts={"个数": ended})
     return ended
+
+
+def remove_second_factor(person_id: int, *, actor: Actor, now: datetime) -> None:
+    """Take away a generator that was lost, with its backup codes, and end their logins: the password alone is asked again."""
+    with transaction.atomic():
+        person = _locked(person_id, actor, Act.REMOVE_FACTOR)
+        if not SecondFactor.objects.filter(person=person).delete()[0]:
+            raise Refused("no_second_factor", 404, "此人没有开启两步验证，不用移除。")
+        BackupCode.objects.filter(person=person).delete()
+        sessions.end_all(person, by=actor.name, now=now)
+        audit(actor, "second_factor_remove", person.username, now=now)
+
+
+def unlink_identity(person_id: int, *, actor: Actor, now: datetime) -> None:
+    """Forget who somebody is at the identity service, and end their logins: the next sign-in by it links anew."""
+    with transaction.atomic():
+        person = _locked(person_id, actor, Act.REMOVE_FACTOR)
+        if not Subject.objects.filter(person=person).delete()[0]:
+            raise Refused("no_link", 404, "此人没有绑定统一身份认证，不用解除。")
+        sessions.end_all(person, by=actor.name, now=now)
+        audit(actor, "unlink_identity", person.username, now=now)
 
 
 def phone_of(person: Person) -> str:

@@ -17,14 +17,13 @@ from django_otp.oath import TOTP
 from haochaping.accounts import sessions
 from haochaping.accounts.commands import audit
 from haochaping.accounts.models import BackupCode, Person, SecondFactor
-from haochaping.accounts.rules import Act, SecondFactorMode, check_act, must_have_second_factor
+from haochaping.accounts.rules import SecondFactorMode, must_have_second_factor
 from haochaping.kit import blobs
 from haochaping.kit.errors import FieldError, Refused
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from haochaping.accounts.rules import Actor
 
 KEY_SIZE = 20  # bytes, as RFC 4226 recommends
 TOLERANCE = 1  # steps of 30 s, before and after
@@ -130,27 +129,11 @@ def renew_codes(person: Person, *, now: datetime) -> list[str]:
 
 
 def switch_off(person: Person, *, now: datetime) -> None:
-    """The password alone again. Whoever calls has just taken a code; for a lost one see `remove`."""
+    """The password alone again. Whoever calls has just taken a code; for a lost one see `people.remove_second_factor`."""
     with transaction.atomic():
         BackupCode.objects.filter(person=person).delete()
         SecondFactor.objects.filter(person=person).delete()
         audit(person.actor(), "second_factor_off", person.username, now=now)
-
-
-def remove(username: str, *, actor: Actor, now: datetime) -> None:
-    """Take away what somebody has lost, and end their logins: the next one asks for the password alone.
-
-    Refused: 403 unless the actor is another security administrator or the system, 404 where there is nothing.
-    """
-    with transaction.atomic():
-        person = Person.objects.select_for_update().filter(username=username).first()
-        check_act(actor, Act.REMOVE_FACTOR, person_id=str(person.pk) if person else "")
-        if person is None or not is_on(person):
-            raise Refused("no_second_factor", 404, "此人没有开启两步验证，不用移除。")
-        BackupCode.objects.filter(person=person).delete()
-        SecondFactor.objects.filter(person=person).delete()
-        sessions.end_all(person, by=actor.name, now=now)
-        audit(actor, "second_factor_remove", username, now=now)
 
 
 def code_at(key: str, now: datetime) -> str:

@@ -22,7 +22,8 @@ KINDS = {"person": "人员", "app": "业务系统", "citizen": "评价人", "sys
 PEOPLE_MOST = 200  # that a part of a name may mean
 OF_PEOPLE = (
     "person_add", "person_change", "person_off", "person_on", "reset_password", "grant", "revoke_grant", "end_sessions",
-    "unlock", "change_password",
+    "unlock", "change_password", "second_factor_on", "second_factor_codes", "second_factor_off", "second_factor_remove",
+    "link_identity", "unlink_identity",
 )  # fmt: skip
 
 

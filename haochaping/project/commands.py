@@ -261,24 +261,34 @@ def create_person(given: Given) -> int:
     return 0
 
 
-def remove_second_factor(given: Given) -> None:
-    """For whoever has the command line, where no administrator can sign in any more; written down like any removal."""
-    _setup()
-    from haochaping.accounts import second_factor
-    from haochaping.accounts.rules import SYSTEM
-    from haochaping.kit import clock
-
-    second_factor.remove(given.username, actor=SYSTEM, now=clock.now())
-
-
 def unlink_identity(given: Given) -> None:
     """Where the identity service made somebody's account anew; written down."""
     _setup()
-    from haochaping.accounts import identity
+    from haochaping.accounts import people
     from haochaping.accounts.rules import SYSTEM
     from haochaping.kit import clock
 
-    identity.unlink(given.username, actor=SYSTEM, now=clock.now())
+    people.unlink_identity(_person_id(given.username), actor=SYSTEM, now=clock.now())
+
+
+def remove_second_factor(given: Given) -> None:
+    """For whoever has the command line, where no security administrator can sign in any more; written down."""
+    _setup()
+    from haochaping.accounts import people
+    from haochaping.accounts.rules import SYSTEM
+    from haochaping.kit import clock
+
+    people.remove_second_factor(_person_id(given.username), actor=SYSTEM, now=clock.now())
+
+
+def _person_id(username: str) -> int:
+    from haochaping.accounts.models import Person
+    from haochaping.accounts.people import NOT_THERE
+
+    found = Person.objects.filter(username=username).values_list("pk", flat=True).first()
+    if found is None:
+        raise NOT_THERE
+    return found
 
 
 def load_regions(given: Given) -> None:

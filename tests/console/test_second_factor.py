@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.test import Client
 
-from haochaping.accounts import second_factor
+from haochaping.accounts import people, second_factor
 from haochaping.accounts.models import Audit, BackupCode, Person, SecondFactor
-from haochaping.accounts.rules import FIGURES_ONLY, Role, SecondFactorMode, must_have_second_factor
+from haochaping.accounts.rules import FIGURES_ONLY, SYSTEM, Role, SecondFactorMode, must_have_second_factor
 from haochaping.console.rules import PENDING
 from haochaping.kit.clock import held_at
 from haochaping.kit.errors import Refused
@@ -242,25 +242,28 @@ def test_a_key_in_use_is_not_replaced_without_a_code(as_: As) -> None:
     assert password(Client())["Location"] == "/console/login/code"
 
 
-def test_the_security_administrator_removes_a_lost_one_and_it_is_written_down(as_: As, cast: Cast) -> None:
+def test_the_security_administrator_removes_a_lost_one_and_it_is_written_down(as_: As) -> None:
     client = as_("rectifier")
     enrol(client)
-    guard = Person.objects.get(username="security").actor()
-    with pytest.raises(Refused, match="安全保密管理员办理"):
-        second_factor.remove("rectifier", actor=cast.admin, now=NOW)
-    second_factor.remove("rectifier", actor=guard, now=NOW)
+    page = f"/console/people/{Person.objects.get(username='rectifier').pk}/second-factor"
+    assert as_("admin").post(page).status_code == 403
+    guard = as_("security")
+    assert "请先当面" in text(guard.get(page).content.decode())
+    assert guard.post(page).status_code == 302
     assert trail()[-1][0] == "second_factor_remove"
-    assert Audit.objects.get(action="second_factor_remove").actor_name == guard.name
+    assert Audit.objects.get(action="second_factor_remove").actor_name == "保密员"
     assert not is_in(client), "what was logged in by the lost one has ended"
     assert password(Client())["Location"] == "/console/"
+    assert guard.post(page).status_code == 404
     with pytest.raises(Refused, match="不用移除"):
-        second_factor.remove("rectifier", actor=guard, now=NOW)
+        people.remove_second_factor(Person.objects.get(username="rectifier").pk, actor=SYSTEM, now=NOW)
 
 
 def test_a_security_administrator_does_not_remove_their_own(as_: As) -> None:
-    enrol(as_("security"))
-    with pytest.raises(Refused, match="自己"):
-        second_factor.remove("security", actor=Person.objects.get(username="security").actor(), now=NOW)
+    client = as_("security")
+    enrol(client)
+    answer = client.post(f"/console/people/{Person.objects.get(username='security').pk}/second-factor")
+    assert (answer.status_code, "不能对自己的账号" in text(answer.content.decode())) == (403, True)
 
 
 @pytest.mark.parametrize("username", PEOPLE)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from haochaping.accounts import second_factor
 from haochaping.accounts.commands import create_app, new_key, revoke_key
-from haochaping.accounts.models import App, AppKey
-from haochaping.accounts.people import create_person, switch_off
+from haochaping.accounts.models import App, AppKey, Person
+from haochaping.accounts.people import create_person, remove_second_factor, switch_off
 from haochaping.accounts.rules import Actor, Role, Scope
 from haochaping.channels.device.commands import forget_devices, revoke
 from haochaping.directory.commands import put_clerks, put_halls, put_organs, put_regions, put_windows
@@ -105,8 +105,9 @@ def clear(now: datetime) -> None:
     """End what a run made or what one that was killed left: people, keys, devices."""
     for username in STAFF:
         switch_off(username)
-        with suppress(Refused):  # has none
-            second_factor.remove(username, actor=ITSELF, now=now)
+        for person_id in Person.objects.filter(username=username).values_list("id", flat=True):
+            with suppress(Refused):  # has none
+                remove_second_factor(person_id, actor=ITSELF, now=now)
     live = AppKey.objects.filter(app__is_probe=True, app__name=APP, revoked_at=None)
     for app_id, key in live.values_list("app_id", "id"):
         revoke_key(app_id, key, actor=ITSELF, now=now)

@@ -8,8 +8,8 @@ from django.contrib import messages
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from haochaping.accounts import identity, second_factor, sessions, trail
 from haochaping.accounts import people as accounts
-from haochaping.accounts import sessions, trail
 from haochaping.accounts.locks import locks
 from haochaping.accounts.models import Grant, Person, Session
 from haochaping.accounts.queries import actor_of, looked_after
@@ -52,6 +52,8 @@ def person(request: HttpRequest, pk: int) -> HttpResponse:
         "may_grant": actor.has(BELONGS_TO[Act.GRANT]),
         "may_end": may_end,
         "sessions": sessions.live(found, since=now - IDLE) if may_end else [],
+        "second": second_factor.is_on(found),
+        "linked": identity.is_linked(found),
         "past": sessions.past(found, since=now - IDLE) if may_end else [],
         "history": [(row, ACTIONS.get(row.action, row.action)) for row in trail.of_person(found.username)],
     }
@@ -136,6 +138,45 @@ def end_all(request: HttpRequest, pk: int) -> HttpResponse:
     if request.method == "POST":
         ended = accounts.end_sessions(pk, actor=actor_of(request), now=clock.now())
         messages.success(request, f"已结束“{found.name}”的{ended}处登录。")
+        return redirect("console:person", pk)
+    return _ask(request, found, ask)
+
+
+@needs(BELONGS_TO[Act.REMOVE_FACTOR])
+@require_http_methods(["GET", "POST"])
+def remove_factor(request: HttpRequest, pk: int) -> HttpResponse:
+    """Take away a second factor that its owner has lost."""
+    found = one(request, pk)
+    ask = {
+        "title": "移除两步验证",
+        "words": "请先当面或按登记的电话核实是本人。确认后，此人原来的验证器和备用码作废，正在用的登录全部结束，"
+        "下次只凭密码登录；须用两步验证的角色，登录后要先重新设置。",
+    }
+    if request.method == "POST":
+        try:
+            accounts.remove_second_factor(pk, actor=actor_of(request), now=clock.now())
+        except Refused as no:
+            return _ask(request, found, ask, no)
+        messages.success(request, f"“{found.name}”的两步验证已移除。")
+        return redirect("console:person", pk)
+    return _ask(request, found, ask)
+
+
+@needs(BELONGS_TO[Act.REMOVE_FACTOR])
+@require_http_methods(["GET", "POST"])
+def unlink(request: HttpRequest, pk: int) -> HttpResponse:
+    """Forget who somebody is at the identity service."""
+    found = one(request, pk)
+    ask = {
+        "title": "解除统一身份认证绑定",
+        "words": "确认后，正在用的登录全部结束。下次有人以这个用户名通过统一身份认证登录时，重新绑定；请先核实统一身份认证中的账号是本人的。",
+    }
+    if request.method == "POST":
+        try:
+            accounts.unlink_identity(pk, actor=actor_of(request), now=clock.now())
+        except Refused as no:
+            return _ask(request, found, ask, no)
+        messages.success(request, f"“{found.name}”与统一身份认证的绑定已解除。")
         return redirect("console:person", pk)
     return _ask(request, found, ask)
 
