@@ -96,6 +96,33 @@ def test_the_second_factor_is_set_up_and_then_asked_for(
     assert download.value.suggested_filename.startswith("windows-")
 
 
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_security_administrator_finds_what_to_take_away_on_the_persons_page(
+    live: Live, visit: Callable[..., Page], axe: Callable[[Page], list[str]], fits: Callable[[Page], bool], width: int
+) -> None:
+    person, now = (
+        create_person(f"lost{width}", "丢手机", PASSWORD, [(Role.CITY, Scope("3201"))], now=clock.now()),
+        clock.now(),
+    )
+    second_factor.confirm(person, second_factor.code_at(second_factor.begin(person), now), now=now)
+    page = visit(width, 900)
+    log_in(page, live, "security")
+    page.goto(f"{live.url}/console/people/{person.pk}/")
+
+    def sound(what: str) -> None:
+        if shots := os.environ.get("HCP_TEST_SHOTS"):
+            page.screenshot(path=f"{shots}/signin-{what}-{width}.png", full_page=True)
+        assert axe(page) == [], what
+        assert fits(page), what
+
+    sound("person")
+    page.get_by_role("link", name="移除两步验证").click()
+    sound("person-ask")
+    page.get_by_role("button", name="确认移除两步验证").click()
+    expect(page.get_by_role("status")).to_contain_text("的两步验证已移除")
+    sound("person-done")
+
+
 def _age(page: Page, by: str = "password") -> None:
     """As if the last proof were sixteen minutes old, and they had come in by that."""
     (cookie,) = [c for c in page.context.cookies() if c["name"] == "sessionid"]
