@@ -27,6 +27,8 @@ MAY_OPEN = {
     "orders": EVERYONE - ADMINISTRATORS,
     "orders_export": EVERYONE - ADMINISTRATORS - ONLOOKERS - {R.CLERK},
     "order_move": frozenset({R.SUPERVISOR, R.CITY, R.HANDLER, R.REVIEWER, R.OPERATOR, R.CLERK}),
+    "supervision": frozenset({R.SUPERVISOR, R.CITY, R.LEADER}),
+    "meetings": frozenset({R.SUPERVISOR, R.CITY, R.LEADER}),
     "reveal": frozenset({R.SUPERVISOR, R.CITY, R.HANDLER, R.OPERATOR}),
     "repair": frozenset({R.SUPERVISOR, R.CITY, R.ADMIN}),
     "batches": frozenset({R.SUPERVISOR, R.CITY}),
@@ -73,6 +75,8 @@ class Entry(NamedTuple):
 NAVIGATION = (
     Entry("workbench", "工作台", ""),
     Entry("orders", "差评工单", "业务"),
+    Entry("supervision", "督办", "业务"),
+    Entry("meetings", "协调会议", "业务"),
     Entry("callbacks", "回访名单", "业务"),
     Entry("pressings", "疑似施压", "业务"),
     Entry("reply_templates", "答复模板", "业务"),

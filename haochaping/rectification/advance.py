@@ -11,7 +11,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from haochaping.accounts.rules import SYSTEM
 from haochaping.evaluation.queries import rulings, set_aside_otherwise
@@ -19,7 +19,7 @@ from haochaping.kit import clock
 from haochaping.outbox.commands import tell
 from haochaping.policy.queries import calendar
 from haochaping.rectification.effects import mark_late, rulebook, set_clocks
-from haochaping.rectification.models import Order
+from haochaping.rectification.models import Order, OrderPart
 from haochaping.rectification.moving import move
 from haochaping.rectification.rules import State, end_of, next_escalation, since_missed
 
@@ -105,6 +105,15 @@ def _escalate(order: Order, now: datetime) -> bool:
     return True
 
 
+def _report_parts(order: Order, now: datetime) -> bool:
+    """Co-units that let their own limit pass go before the supervisor, once; the lead's clock is another matter."""
+    late = OrderPart.objects.filter(order_id=order.pk, done_at=None, reported_at=None, due__lte=now)
+    names = "、".join(late.order_by("n").values_list("organ_name", flat=True))
+    move(order, "note", SYSTEM, {"text": f"{names}超过协办期限未提交协办情况，已提请督办。"}, now=now)
+    late.update(reported_at=now)
+    return True
+
+
 def _set_aside(order: Order, now: datetime) -> bool:
     """The rating left the figures otherwise than by an appeal (an entry that differs, a void batch): nobody need answer it."""
     move(order, "set_aside", SYSTEM, {"reason": rulings(order.pk)[-1].reason}, now=now)
@@ -131,6 +140,12 @@ def _settled(now: datetime) -> Q:
     return Q(due_is_provisional=True, step_due__lte=moot) & (Q(answered_at__isnull=False) | Q(answer_due__lte=moot))
 
 
+def late_parts(now: datetime, *, is_new: bool = False) -> Q:
+    """Orders of which a co-unit owes its share beyond its limit; `is_new`: and nobody has been told yet."""
+    late = OrderPart.objects.filter(order_id=OuterRef("pk"), done_at=None, due__lte=now)
+    return Q(Exists(late.filter(reported_at=None) if is_new else late))
+
+
 def _open(*states: State) -> Q:
     return Q(state__in=states or [state for state in State if state.is_open])
 
@@ -155,6 +170,7 @@ DUTIES: dict[str, tuple[Callable[[datetime], Q], Callable[[Order, datetime], boo
         _mark_late,
     ),
     "escalate": (lambda now: _open() & Q(next_escalation__lte=now), _escalate),
+    "parts": (lambda now: _open() & late_parts(now, is_new=True), _report_parts),
     "set_aside": (lambda _: _open() & ~Q(state=State.APPEALING) & Q(set_aside_otherwise()), _set_aside),
     "restore": (lambda _: Q(state=State.VOIDED, set_aside=True) & ~Q(set_aside_otherwise()), _restore),
     "archive": (lambda now: Q(archived_at=None, archive_due__lte=now), _archive),

@@ -155,6 +155,10 @@ class OrderPart(models.Model):
     due = models.DateTimeField()
     done_at = models.DateTimeField(null=True)
     contribution = models.TextField(blank=True, default="")
+    reported_at = models.DateTimeField("逾期提请督办时间", null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["due"], name="part_owing", condition=Q(done_at=None))]
 
 
 class RelayMessage(models.Model):

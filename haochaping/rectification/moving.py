@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import Max
 
+from haochaping.accounts.commands import audit
 from haochaping.accounts.queries import clerks_at
 from haochaping.accounts.rules import Actor, area_prefix
 from haochaping.directory.queries import snapshot
 from haochaping.evaluation import queries as evaluation
 from haochaping.evaluation.commands import rule
+from haochaping.kit import clock
 from haochaping.kit.errors import FieldError, Refused
 from haochaping.outbox.commands import TOPICS, tell
 from haochaping.policy.rules import Step
@@ -118,6 +120,18 @@ def _share_out(order: Order, others: list[OrganInfo], rules_: Rulebook, now: dat
     )
 
 
+def _grant_extension(order: Order, move: Move, actor: Actor, _rules: Rulebook) -> None:
+    """Co-units have as long as their lead: what they still owe is due with it, and the trail says what moved."""
+    assert order.extended_until is not None
+    owed = OrderPart.objects.filter(order_id=order.id, done_at=None, due__lt=order.extended_until)
+    names = list(owed.order_by("n").values_list("organ_name", flat=True))
+    if names:
+        owed.update(due=order.extended_until, reported_at=None)
+        until = rules.since_missed(order.extended_until)
+        told = {"order_no": order.order_no, "organs": names, "until": clock.day(until).isoformat()}
+        audit(actor, "extend_parts", str(order.pk), now=move.at, facts=told)
+
+
 def _charge(order: Order, _move: Move, _actor: Actor, _rules: Rulebook) -> None:
     """Whose fault it is by its cause: the window's organ, the item's owner, the platform's builder, or who answers."""
     known, charged = snapshot(), rules.who_is_charged(order.cause)
@@ -152,6 +166,7 @@ def _called(order: Order, move: Move, _actor: Actor, _rules: Rulebook) -> None:
 _WRITES: dict[str, Callable[[Order, Move, Actor, Rulebook], None]] = {
     "assign": _assign,
     "join": _join,
+    "grant_extension": _grant_extension,
     "confirm": _charge,
     "submit": _charge,
     "relay": _relay,

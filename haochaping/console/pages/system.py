@@ -38,6 +38,7 @@ ACTIONS = {
     "second_factor_remove": "移除丢失的两步验证",
     "reveal_identity": "查看评价人身份",
     "export": "导出",
+    "extend_parts": "协办期限随延期顺延",
     "repair_take": "取出等待的数据",
     "repair_retry": "重试异常数据",
     "repair_retry_many": "批量重试异常数据",
