@@ -108,7 +108,9 @@ class TestTheBoard:
         from haochaping.accounts.models import Grant
 
         Grant.objects.filter(person__username="supervisor").update(organ=f"/{SUZHOU}/")
-        assert "疑似施压" not in look(as_("supervisor"), "supervision/?show=pressed").content.decode()
+        page = look(as_("supervisor"), "supervision/?show=pressed")
+        assert page.context["chosen"] == "late"
+        assert "pressed" not in {tally.key for tally, _ in page.context["tiles"]}
 
 
 class TestTheMeeting:
