@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 SEEN = "seen"  # session: the minute of the last request
 LOGIN = "login"  # session: the number of its row in accounts_session
+OWN_PAGES = frozenset(
+    {"password", "own_sessions_end", "second_factor"}
+)  # one's own account: also before one has a role
 
 
 def needs(*roles: Any, fresh: bool = False) -> Callable[[Page], Page]:
@@ -44,7 +47,7 @@ def needs(*roles: Any, fresh: bool = False) -> Callable[[Page], Page]:
                 return redirect_to_login(request.get_full_path() if request.method == "GET" else "/console/")
             if first := _first(request, person):
                 return redirect(first)
-            if not person.actor().has(*roles):
+            if not person.actor().has(*roles) and _route(request) not in OWN_PAGES:
                 raise Refused("not_your_role", 403, _not_yours(person))
             if fresh and (asked := proof.ask(request, person)) is not None:
                 return asked
@@ -59,9 +62,13 @@ def needs(*roles: Any, fresh: bool = False) -> Callable[[Page], Page]:
     return guard
 
 
+def _route(request: HttpRequest) -> str:
+    return (request.resolver_match.url_name or "") if request.resolver_match else ""
+
+
 def _first(request: HttpRequest, person: Person) -> str:
     """The page that this person has to go through before any other; "" if there is none."""
-    route = request.resolver_match.url_name if request.resolver_match else ""
+    route = _route(request)
     if route == "alive":
         return ""
     if not entrance.came_by_identity_service(request) and why_to_change(person, clock.now()):

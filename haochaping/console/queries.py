@@ -92,7 +92,7 @@ def reach_words(scope: Scope) -> str:
         words.append(f"{organ.name if organ else scope.organ}及下属单位")
     if scope.window:
         window = known.windows.get(scope.window)
-        words.append(f"{window.name}（{scope.window}）" if window else scope.window)
+        words.append(f"{window.name} {scope.window}" if window else scope.window)
     return "，".join(words) or "不限"
 
 

@@ -65,10 +65,11 @@ class TestANewPerson:
         assert client.get("/console/orders/").status_code == 200
 
     def test_without_a_role_opens_nothing_and_reads_whom_to_ask(self, as_, cast):
-        person = made()
-        people.change_own_password(person, "quiet-heron-77", now=NOW)
-        client = Client()
-        client.post("/console/login", {"username": "wang", "password": "quiet-heron-77"})
+        page = as_("admin").post("/console/people/new", NEW).content.decode()
+        password, client = re.search(r'id="code">([^<]+)<', page)[1], Client()
+        client.post("/console/login", {"username": "wang", "password": password})
+        change = {"old_password": password, "new_password1": "quiet-heron-77", "new_password2": "quiet-heron-77"}
+        assert client.post("/console/password", change).status_code == 302
         answer = client.get("/console/")
         assert answer.status_code == 403
         assert "安全保密管理员授权" in answer.content.decode()

@@ -44,6 +44,10 @@ class PasswordForm(PasswordChangeForm):
             field.label = label
             field.error_messages["required"] = f"请填写{label}。"
 
+    def validate_password_for_user(self, user: Any, *_: Any, **__: Any) -> None:
+        """What is wrong with the new password stands at its field, not at the one that repeats it."""
+        super().validate_password_for_user(user, "new_password1")
+
 
 @method_decorator(needs(*MAY_OPEN["password"]), name="dispatch")
 class Password(PasswordChangeView):

@@ -17,6 +17,7 @@ from haochaping.accounts.rules import BELONGS_TO, Act, Role, Scope
 from haochaping.console.access import needs
 from haochaping.console.pages.people import given, home_of, offered, organ_name, wrongs
 from haochaping.console.pages.system import ACTIONS
+from haochaping.console.pages.trail import facts_of
 from haochaping.console.queries import reach_words
 from haochaping.console.rules import IDLE, MAY_OPEN
 from haochaping.kit import clock
@@ -55,7 +56,9 @@ def person(request: HttpRequest, pk: int) -> HttpResponse:
         "second": second_factor.is_on(found),
         "linked": identity.is_linked(found),
         "past": sessions.past(found, since=now - IDLE) if may_end else [],
-        "history": [(row, ACTIONS.get(row.action, row.action)) for row in trail.of_person(found.username)],
+        "history": [
+            (row, ACTIONS.get(row.action, row.action), facts_of(row)) for row in trail.of_person(found.username)
+        ],
     }
     return render(request, "console/person.html", context)
 

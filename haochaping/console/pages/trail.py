@@ -10,13 +10,16 @@ from django.views.decorators.http import require_safe
 
 from haochaping.accounts import trail
 from haochaping.accounts.commands import audit as write_down
+from haochaping.accounts.locks import UNKNOWN
 from haochaping.accounts.models import Person
 from haochaping.accounts.queries import actor_of
 from haochaping.accounts.trail import KINDS, RESULTS, Asked, Place
 from haochaping.console.access import needs
 from haochaping.console.pages.system import ACTIONS
+from haochaping.console.queries import area_name
 from haochaping.console.rules import MAY_OPEN
 from haochaping.console.streams import Sheet
+from haochaping.directory.queries import snapshot
 from haochaping.kit import clock
 from haochaping.rectification.sight import id_of, numbers_of
 
@@ -39,7 +42,18 @@ FACTS = {
     "to": "改为", "tried": "尝试数", "until": "至", "valid_from": "生效日", "way": "方式", "who": "人员", "window": "窗口",
     "action": "操作", "subject": "对象",
 }  # fmt: skip
-VALUES = {"operator": "回访用", "handler": "整改用", True: "是", False: "否", None: "无", "": "无"}
+VALUES = {
+    "password": "密码",
+    "oidc": "统一身份认证",
+    "totp": "动态口令",
+    "operator": "回访用",
+    "handler": "整改用",
+    True: "是",
+    False: "否",
+    None: "无",
+    "": "无",
+}
+OF_ACCOUNTS = frozenset({"login", "logout", *trail.OF_PEOPLE})  # their subject is a user name
 SUBJECTS = {
     "people": "人员名单", "orders": "差评工单名单", "audit": "审计日志", "windows": "窗口名单", "devices": "设备名单",
     "repair": "异常数据名单", "telephone": "电话评价", "channels": "渠道巡检", "sms": "短信", "my": "本人数据", "all": "全部",
@@ -155,20 +169,32 @@ def _lines(found: list[Audit]) -> Iterator[dict[str, Any]]:
             else "",
             "action": ACTIONS.get(row.action, row.action),
             "order_no": number,
-            "subject": f"工单 {number}" if number else _subject(row.subject),
+            "subject": f"工单 {number}" if number else _subject(row),
             "result": RESULTS.get(row.result, row.result),
-            "facts": [(FACTS.get(key, key), _value(value)) for key, value in row.facts.items()],
+            "facts": facts_of(row),
         }
 
 
-def _subject(text: str) -> str:
-    kind, _, rest = text.partition(":")
+def _subject(row: Audit) -> str:
+    kind, _, rest = row.subject.partition(":")
     if rest and kind in {"device", "event"}:
         return f"{'设备' if kind == 'device' else '办件'} {rest}"
-    return SUBJECTS.get(text, text)
+    is_username = row.action in OF_ACCOUNTS and row.subject != UNKNOWN
+    return row.subject if is_username else SUBJECTS.get(row.subject, row.subject)
 
 
-def _value(value: object) -> str:
+def facts_of(row: Audit) -> list[tuple[str, str]]:
+    """The facts of a line in words: organs and areas by their names."""
+    return [(name, _value(name, value)) for key, value in row.facts.items() for name in (FACTS.get(key, key),)]
+
+
+def _value(name: str, value: object) -> str:
     if isinstance(value, list):
         return "、".join(map(str, value))
+    if name == "操作":
+        return ACTIONS.get(str(value), str(value))
+    if name == "单位" and (organ := snapshot().organs.get(str(value))):
+        return organ.name
+    if name == "地区" and value:
+        return area_name(str(value))
     return VALUES.get(value, str(value)) if isinstance(value, str | bool | None) else str(value)

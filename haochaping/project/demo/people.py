@@ -88,19 +88,39 @@ def create_people(province: Province, password: str, now: datetime, seed: int) -
     """Every account, and one who rectifies for each area that has a platform; repeatable."""
     random = Random(f"people {province.profile.key} {seed}")  # noqa: S311
     for account in accounts(province):
-        people.create_person(account.username, person_name(random), password, [(account.role, account.scope)], now=now)
+        people.create_person(
+            account.username,
+            person_name(random),
+            password,
+            [(account.role, account.scope)],
+            now=now,
+            home=_home(province, account),
+        )
     for area in [*app_areas(province), province.profile.region]:
         people.create_person(
             f"rectifier-{area}", person_name(random), password, [(Role.HANDLER, Scope(area=area))], now=now
         )
 
 
+def _home(province: Province, account: Account) -> people.Home:
+    """The organ of one's scope, or the government office of its area; who decides appeals belongs to another."""
+    scope, known = account.scope, snapshot()
+    code = scope.organ.strip("/").rpartition("/")[2]
+    if not code:
+        area = (scope.area or province.profile.region).ljust(12, "0")
+        kinds = ("justice", "government") if account.role is Role.REVIEWER else ("government",)
+        here = {organ.kind: organ.code for organ in province.organs.values() if organ.area == area}
+        code = next((here[kind] for kind in kinds if kind in here), "")
+    organ = known.organs.get(code)
+    return people.Home(code, organ.path, known.area_path(organ.area)) if organ else people.Home()
+
+
 def cast() -> Cast:
     """The people as they act, from what is stored."""
-    people = {person.username: person.actor() for person in Person.objects.filter(is_active=True)}
-    handlers = [name for name in people if name.startswith("rectifier-")]
-    handlers.sort(key=lambda name: -len(people[name].scopes[0].area))
-    return Cast(people, ("rectifier", *handlers))
+    actors = {person.username: person.actor() for person in Person.objects.filter(is_active=True)}
+    handlers = [name for name in actors if name.startswith("rectifier-")]
+    handlers.sort(key=lambda name: -len(actors[name].scopes[0].area))
+    return Cast(actors, ("rectifier", *handlers))
 
 
 def create_apps(province: Province, known: list[Sender], now: datetime) -> list[Sender]:
