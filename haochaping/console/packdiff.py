@@ -36,7 +36,7 @@ def changes(before: Policy, after: Policy) -> list[Change]:
     for key, field in packwords.sections().items():
         label = packwords.LABELS[f"Policy.{key}"]
         for what, old, new, is_figure in walk.pair(field.type, label, getattr(before, key), getattr(after, key)):
-            found.append(Change(key, label.title, what, old, new, is_figure))
+            found.append(Change(key, label.title, what, old, new, is_figure and key != "name"))
     return found
 
 

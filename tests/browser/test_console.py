@@ -48,7 +48,7 @@ WAY: tuple[tuple[str, str, dict[str, str]], ...] = (
 PAGES = {
     "rectifier": ("", "orders/", "orders/{dispatched}/", "orders/{verifying}/", "directory/", "password"),
     "operator": ("", "orders/{callback}/"),
-    "supervisor": ("", "orders/?state=all&q=none", "orders/{late}/", "overview/", "policy/", "exchange/"),
+    "supervisor": ("", "orders/?state=all&q=none", "orders/{late}/", "overview/", "policy/", "calendar/", "exchange/"),
     "admin": (
         "",
         "directory/?kind=windows",

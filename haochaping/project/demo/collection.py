@@ -32,8 +32,8 @@ from haochaping.evaluation.rules import Channel
 from haochaping.flow.visits import Visit
 from haochaping.kit import clock
 from haochaping.messaging import commands as messaging
-from haochaping.policy import drafts
-from haochaping.policy.models import IndicatorSet
+from haochaping.policy import calendars, drafts, pack_drafts, queries
+from haochaping.policy.models import CalendarDay, IndicatorSet, PolicyDraft
 from haochaping.policy.sets import Line
 from haochaping.project.demo import voices
 
@@ -71,6 +71,8 @@ class Collection:
             Inspection: self.inspections,
             Questionnaire: self.questionnaires,
             IndicatorSet: self.indicators,
+            PolicyDraft: self.rules,
+            CalendarDay: self.festival,
         }
         for model, part in parts.items():
             if not model._default_manager.exists():  # noqa: SLF001
@@ -195,6 +197,28 @@ class Collection:
             version.refresh_from_db()
         starts = clock.day(self.until) + timedelta(days=14)
         drafts.submit(version, valid_from=starts, note="群众反映较多，增列两项", actor=supervisor, now=self.until)
+
+    def rules(self) -> None:
+        """The city wants to do better than its province: its own pack waits for a second person, the supervisor."""
+        city = self.actors["city"]
+        region = city.scopes[0].area
+        name = snapshot().regions[region.ljust(12, "0")].name
+        draft = pack_drafts.new_draft(region, name=name, actor=city, now=self.until)
+        limits = dict(draft.body["limits"])
+        limits["contact"] = {"n": 4, "unit": "hour", "stated": False, "note": "当天先联系"}
+        part = {"limits": limits, "callback": draft.body["callback"] | {"others": 0.2}}
+        pack_drafts.save(draft, part, actor=city, now=self.until)
+        starts = clock.day(self.until) + timedelta(days=10)
+        note = "不满意的当天先联系，多回访一些"
+        pack_drafts.submit(draft, valid_from=starts, note=note, actor=city, now=self.until)
+
+    def festival(self) -> None:
+        """A day of the city's own in the next weeks."""
+        city = self.actors["city"]
+        region, held = city.scopes[0].area, queries.calendar(city.scopes[0].area)
+        day = held.add_workdays(clock.day(self.until) + timedelta(days=20), 1)
+        days = calendars.local_days(region, day, None, "民俗节放假（演示）", works=False, now=self.until)
+        calendars.change_local(region, days, source="演示用，并无此文件", actor=city, now=self.until)
 
 
 def faulty(sender: Sender, until: datetime) -> list[dict[str, Any]]:
