@@ -19,6 +19,7 @@ from haochaping.kit import clock
 from haochaping.messaging.rules import ASKING
 from haochaping.policy.queries import calendar, policy_at
 from haochaping.policy.queries import rules as rules_of_packs
+from haochaping.rectification.briefs.queries import briefs_for
 from haochaping.rectification.models import Move
 from haochaping.rectification.queries import is_overdue, orders_for, shares_owed
 from haochaping.rectification.rules import STATE_NAMES, State
@@ -159,6 +160,9 @@ def desk(actor: Actor, now: datetime) -> Desk:
     if not actor.has(Role.REVIEWER, Role.OPERATOR):
         duties.append(_duty("一个工作日内到期", counts["soon"], due="soon"))
     duties.append(_duty("已超期", counts["late"], kind="late", due="late"))
+    if actor.has(Role.SUPERVISOR, Role.CITY):
+        instructed = briefs_for(actor).filter(state="approved").count()
+        duties += [Duty("专报已批示待归档", instructed, "state=approved", page="briefs")] if instructed else []
     if actor.has(*rules.MAY_OPEN["repair"]):
         duties += _repairs(actor, now)
     waiting = is_mine | asks if actor.has(Role.SUPERVISOR, Role.CITY) else is_mine

@@ -20,6 +20,7 @@ from haochaping.evaluation.models import (
     ServiceEvent,
     Words,
 )
+from haochaping.evaluation.rules import Consent
 from haochaping.kit import blobs, ids
 from haochaping.kit.crypto import equal
 from haochaping.kit.errors import Refused
@@ -90,6 +91,13 @@ def said(ids: Iterable[UUID]) -> dict[UUID, tuple[str, tuple[str, ...]]]:
     texts = dict(Words.objects.filter(id__in=wanted).values_list("id", "text"))
     ticked = Evaluation.objects.filter(id__in=wanted).values_list("id", "indicator_names")
     return {key: (texts.get(key, ""), tuple(names)) for key, names in ticked}
+
+
+def published_words(ids: Iterable[UUID]) -> dict[UUID, str]:
+    """The words of those raters among these who agree that they are published, and have not taken them back. Mask them."""
+    agreed = Evaluation.objects.filter(id__in=list(ids), consent__contains=[Consent.PUBLISH_TEXT])
+    said = Words.objects.filter(id__in=agreed.values("id")).exclude(text="")
+    return dict(said.order_by("id").values_list("id", "text"))
 
 
 def follow_up(id: UUID) -> FollowUp | None:  # noqa: A002

@@ -225,4 +225,5 @@ class Pressing(models.Model):
     at = models.DateTimeField(db_index=True)
 
 
+from haochaping.rectification.briefs.models import Brief, BriefStep  # noqa: E402, F401  Django looks here
 from haochaping.rectification.consequences.models import Consequence, ConsequenceStep  # noqa: E402, F401  Django looks here

@@ -48,7 +48,7 @@ def paper(request: HttpRequest) -> HttpResponse:
         "groups": groups,
         "n": sum(len(found) for _, found in groups),
         "day": clock.day(now),
-        "where": _where(actor),
+        "where": where_of(actor),
         "by": actor.name,
     }
     name = f"协调会议题清单_{clock.day(now)}"
@@ -115,6 +115,7 @@ def _waited(issue: Issue, now: datetime) -> int:
     return calendar(issue.order.area_path).workdays_between(clock.day(issue.order.convened_at), clock.day(now))
 
 
-def _where(actor: Actor) -> str:
+def where_of(actor: Actor) -> str:
+    """For which place somebody works, as a paper says it."""
     areas = {scope.area for scope in actor.scopes if not scope.organ}
     return area_name(areas.pop()) if len(areas) == 1 and "" not in areas else scope_words(actor)
