@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
-from django.db import transaction
+from django.db import connection, transaction
 
 from haochaping.kit import clock, config
 from haochaping.kit.crypto import sm3
 from haochaping.kit.errors import FieldError, Refused
 from haochaping.policy import queries
-from haochaping.policy.models import CalendarDay, CalendarYear, Indicator, PolicyRule
+from haochaping.policy.models import CalendarChange, CalendarDay, CalendarYear, Indicator, PolicyRule
 from haochaping.policy.rules import NATIONAL_SET, parse
 
 if TYPE_CHECKING:
@@ -168,19 +168,33 @@ def load_calendar_year(year: int, days: Iterable[Day], source: str, now: datetim
     # The last week stays: the next year's notice may have spoken of it.
     CalendarDay.objects.filter(region="", day__gte=date(year, 1, 1), day__lt=date(year, 12, LAST_WEEK)).delete()
     CalendarYear.objects.update_or_create(year=year, defaults={"source": source, "loaded_at": now})
+    _note_change("", turn)
     return _add_days("", found, source)
 
 
 @transaction.atomic
 def load_local_days(region: str, days: Iterable[Day], source: str) -> int:
     """Days that differ in one region only (local festival, typhoon); a day given again is replaced; the number of days."""
-    return _add_days(region, [Day(*day) for day in days], source)
+    found = [Day(*day) for day in days]
+    if found:
+        _note_change(region, min(day.day for day in found))
+    return _add_days(region, found, source)
+
+
+def _note_change(region: str, first_day: date) -> None:
+    """Whoever set a clock by the days as they were will set it anew. One writer at a time, so that no number appears late."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('policy calendar'))")
+    CalendarChange.objects.create(region=region, first_day=first_day)
 
 
 @transaction.atomic
 def drop_local_days(region: str, days: Iterable[date]) -> int:
     """Take days of a region's own out again: they are as the nation's; the number of days that were there."""
-    gone, _ = CalendarDay.objects.filter(region=region, day__in=list(days)).exclude(region="").delete()
+    asked = list(days)
+    gone, _ = CalendarDay.objects.filter(region=region, day__in=asked).exclude(region="").delete()
+    if gone:
+        _note_change(region, min(asked))
     forget()
     return gone
 

@@ -64,6 +64,21 @@ class CalendarDay(models.Model):
         constraints = [models.UniqueConstraint(fields=["region", "day"], name="policy_calendar_region_day")]
 
 
+class CalendarChange(models.Model):
+    """Working days changed from `first_day` on, in this region and below it: what is due there is to be reckoned anew.
+
+    Numbers rise in the order in which the changes became visible.
+    """
+
+    append_only = True
+    region = models.CharField("地区", max_length=12, blank=True)
+    first_day = models.DateField("首日")
+
+    class Meta:
+        verbose_name = "工作日历变更"
+        verbose_name_plural = "工作日历变更"
+
+
 class Indicator(models.Model):
     """评价指标 (normCode): a tag a rater may tick at one level. Retired ones stay, ratings of their day carry them."""
 

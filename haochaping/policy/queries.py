@@ -7,12 +7,20 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from django.db.models import Q
+from django.db.models import Max, Q
 
 from haochaping.kit.errors import Refused
 from haochaping.kit.workdays import Calendar
 from haochaping.policy import sets
-from haochaping.policy.models import CalendarDay, CalendarYear, Indicator, IndicatorSet, PolicyDraft, PolicyRule
+from haochaping.policy.models import (
+    CalendarChange,
+    CalendarDay,
+    CalendarYear,
+    Indicator,
+    IndicatorSet,
+    PolicyDraft,
+    PolicyRule,
+)
 from haochaping.policy.rules import Norm, Policy, PolicyBook, Rule, restore
 from haochaping.policy.sets import Line
 
@@ -200,7 +208,7 @@ def indicator_map(area: str = "") -> Mapping[str, int]:
 
 def calendar(area: str = "") -> Calendar:
     """Working days of the nation, or of `area` with its local days: chinesecalendar plus our own rows."""
-    years, days = _days()
+    _, years, days = _days()
     return _calendar(years, tuple((day, works) for region, day, works in days if area.startswith(region)))
 
 
@@ -208,7 +216,7 @@ def calendar_if(
     area: str, region: str, changes: Mapping[date, bool | None], announced: frozenset[int] = frozenset()
 ) -> Calendar:
     """The working days of `area` as they would be if the rows of `region` changed so (None = the row is gone)."""
-    years, days = _days()
+    _, years, days = _days()
     rows = [row for row in days if row[0] != region or row[1] not in changes]
     rows += [(region, day, works) for day, works in changes.items() if works is not None]
     near = tuple((day, works) for at, day, works in sorted(rows) if area.startswith(at))
@@ -229,6 +237,16 @@ def days_for(area: str, year: int) -> list[CalendarDay]:
 def announcement(year: int) -> CalendarYear | None:
     """The year's announcement that was loaded here, if it was."""
     return CalendarYear.objects.filter(year=year).first()
+
+
+def calendar_change() -> int:
+    """The number of the last change that `calendar` knows of. Asked before it, it never promises too much."""
+    return _days()[0]
+
+
+def calendar_changes(after: int) -> list[CalendarChange]:
+    """The changes since that number, oldest first, up to the one that `calendar` knows of."""
+    return list(CalendarChange.objects.filter(pk__gt=after, pk__lte=calendar_change()).order_by("pk"))
 
 
 def forget() -> None:
@@ -256,11 +274,12 @@ def _load_norms() -> tuple[Norm, ...]:
     return tuple(Norm(*row) for row in rows)
 
 
-def _load_days() -> tuple[frozenset[int], tuple[tuple[str, date, bool], ...]]:
+def _load_days() -> tuple[int, frozenset[int], tuple[tuple[str, date, bool], ...]]:
+    change = CalendarChange.objects.aggregate(last=Max("pk"))["last"] or 0  # first: what is read after it holds it
     years = frozenset(CalendarYear.objects.values_list("year", flat=True))
     # A nearer region comes later and so wins.
     days = CalendarDay.objects.order_by("region", "day").values_list("region", "day", "is_workday")
-    return years, tuple(days)
+    return change, years, tuple(days)
 
 
 @lru_cache(maxsize=64)

@@ -7,20 +7,20 @@ nothing; several runs at once share the work.
 from __future__ import annotations
 
 import logging
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, Min, OuterRef, Q
 
 from haochaping.accounts.rules import SYSTEM
 from haochaping.evaluation.queries import rulings, set_aside_otherwise
 from haochaping.kit import clock
 from haochaping.outbox.commands import tell
-from haochaping.policy.queries import calendar
-from haochaping.rectification.effects import mark_late, rulebook, set_clocks
+from haochaping.policy.queries import calendar, calendar_change, calendar_changes
+from haochaping.rectification.effects import mark_late, rulebook
 from haochaping.rectification.models import Order, OrderPart
-from haochaping.rectification.moving import move
+from haochaping.rectification.moving import keep_up, move
 from haochaping.rectification.rules import State, end_of, next_escalation, since_missed
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ log = logging.getLogger(__name__)
 
 
 def advance(now: datetime) -> dict[str, int]:
-    """Sign, skip, announce, mark as late and escalate whatever is due at `now`; how many orders each of these touched."""
+    """Reckon anew, sign, skip, mark as late and escalate whatever is due at `now`; how many orders each of these touched."""
+    _pass_over()
     return {duty: _each(duty, due(now), act, now) for duty, (due, act) in DUTIES.items()}
 
 
@@ -66,25 +67,34 @@ def _skip(order: Order, now: datetime) -> bool:
     return True
 
 
+def _reckon(order: Order, now: datetime) -> bool:
+    """Working days changed: a year was announced, a typhoon came, a festival was put elsewhere."""
+    return keep_up(order, rulebook(order), now)
+
+
 def _announce(order: Order, now: datetime) -> bool:
-    """A year's days were announced: limits that rested on them are final now, and the history says what they were."""
-    before = (order.answer_due, order.step_due)
-    set_clocks(order, rulebook(order), anew=True)
-    if order.due_is_provisional and before == (order.answer_due, order.step_due):
-        return False
-    text = "工作日安排已公布，" + _changed("答复期限", before[0], order.answer_due)
-    if before[1] != before[0] or order.step_due != order.answer_due:
-        text += "，" + _changed("本步期限", before[1], order.step_due)
-    move(order, "note", SYSTEM, {"text": text + "。"}, now=now)
-    return True
+    """A newer release brought a year's days along: limits that rested on them are final now."""
+    return keep_up(order, rulebook(order), now, announced=True)
 
 
-def _changed(name: str, old: datetime | None, new: datetime | None) -> str:
-    return f"{name}{_day(old)}{'不变' if old == new else '改为' + _day(new)}"
+def _pass_over() -> None:
+    """Orders whose limits no change concerns need not be looked at one by one."""
+    last = calendar_change()
+    stale = Order.objects.filter(_stale(last))
+    first = stale.aggregate(first=Min("calendar_seen"))["first"]
+    if first is None:
+        return
+    concerned = Q(pk__in=[])
+    for change in calendar_changes(first):
+        day = end_of(change.first_day) - timedelta(days=1)
+        own = Q(order_id=OuterRef("pk"), done_at=None, due__gt=day)
+        later = Q(step_due__gt=day) | Q(answer_due__gt=day) | Q(contact_due__gt=day) | Q(next_escalation__gt=day)
+        concerned |= Q(rules_area__startswith=change.region) & (later | Q(Exists(OrderPart.objects.filter(own))))
+    stale.exclude(concerned).update(calendar_seen=last)
 
 
-def _day(moment: datetime | None) -> str:
-    return f"{clock.day(since_missed(moment)):%Y-%m-%d}" if moment else "（无）"
+def _stale(last: int) -> Q:
+    return Q(closed_at=None, is_probe=False, calendar_seen__lt=last)
 
 
 def _mark_late(order: Order, now: datetime) -> bool:
@@ -151,6 +161,7 @@ def _open(*states: State) -> Q:
 
 
 DUTIES: dict[str, tuple[Callable[[datetime], Q], Callable[[Order, datetime], bool]]] = {
+    "reckon": (lambda _: _stale(calendar_change()), _reckon),
     "announce": (lambda now: _open() & _settled(now), _announce),
     "auto_sign": (lambda now: _open(State.DISPATCHED) & Q(step_due__lte=now), _auto_sign),
     "skip": (

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from haochaping.kit import clock
 from haochaping.kit.workdays import Deadline
 from haochaping.policy.queries import calendar as calendar_of
-from haochaping.policy.queries import policy_at
+from haochaping.policy.queries import calendar_change, policy_at
 from haochaping.policy.rules import Step
 from haochaping.rectification import rules
 from haochaping.rectification.rules import State
@@ -24,15 +25,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Rulebook:
-    """The rules that hold for one order: the policy of its dispatch day where it was rated, and the working days."""
+    """The rules that hold for one order: policy of its dispatch day and working days, both of the place that was rated."""
 
     policy: Policy
     calendar: Calendar
+    calendar_change: int = 0  # the last one that the calendar holds
 
 
 def rulebook(order: Order) -> Rulebook:
-    """An old case keeps the rules of its day (design §1.5)."""
-    return Rulebook(policy_at(order.rules_area, order.dispatch_day), calendar_of(order.area_path))
+    """An old case keeps the rules of its day (design §1.5); whoever takes it over, its clocks do not move."""
+    known = calendar_change()  # before the calendar itself
+    return Rulebook(policy_at(order.rules_area, order.dispatch_day), calendar_of(order.rules_area), known)
 
 
 @dataclass(frozen=True)
@@ -76,23 +79,34 @@ def enter(order: Order, state: State, *, since: datetime, now: datetime, rules_:
 def set_clocks(order: Order, rules_: Rulebook, *, anew: bool) -> None:
     """Both limits, from the same beginnings as ever: the answer's from dispatch, the step's from its entry.
 
-    Only the severity that is found, a granted extension and an announced calendar move the answer limit (`anew`). One
-    that the calendar would now put elsewhere stays as it is, marked provisional, until `advance` says so in the history.
+    Only the severity that is found, a granted extension, a rating that came back and changed working days move the answer
+    limit (`anew`).
     """
     state = State(order.state)
-    answer = None
+    answer, extended = None, extended_end(order, rules_)
     if is_owed(order):
-        answer = rules.answer_due(order.severity, order.dispatched_at, rules_.policy, rules_.calendar)
-        if order.extended_until is not None and order.extended_until > answer.at:
-            answer = Deadline(order.extended_until)
-        if not anew and answer.at != order.answer_due:
-            answer = Deadline(order.answer_due, provisional=True)
+        since = order.answer_since or order.dispatched_at
+        answer = rules.answer_due(order.severity, since, rules_.policy, rules_.calendar)
+        if extended is not None and extended > answer.at:
+            answer = Deadline(extended)
+        if not anew:
+            answer = replace(answer, at=order.answer_due)
         order.answer_due = answer.at
+    if anew:
+        order.calendar_seen = rules_.calendar_change
     step = rules.due_for(state, order.severity, order.step_since, rules_.policy, rules_.calendar, answer=answer)
-    if step is not None and state is State.RECTIFYING and order.extended_until is not None:
-        step = replace(step, at=max(step.at, order.extended_until))
+    if step is not None and state is State.RECTIFYING and extended is not None:
+        step = replace(step, at=max(step.at, extended))
     order.step_due = step.at if step else None
     order.due_is_provisional = bool((step and step.provisional) or (answer and answer.provisional))
+
+
+def extended_end(order: Order, rules_: Rulebook) -> datetime | None:
+    """The end of a granted extension: its day, or later where days off came into the working days that it gave."""
+    if order.extended_until is None or order.extended_by is None:
+        return order.extended_until
+    last = rules_.calendar.add_workdays(clock.day(order.dispatched_at), order.extended_by)
+    return max(order.extended_until, rules.end_of(last))
 
 
 def is_owed(order: Order) -> bool:
@@ -200,10 +214,9 @@ def _set_aside(order: Order, _: Happening) -> None:
 
 
 def _restore(order: Order, move: Happening) -> None:
-    """The time it lay aside is nobody's delay: the whole answer limit is granted again, as an extension is."""
-    book = rulebook(order)
+    """The time it lay aside is nobody's delay: the whole answer limit is granted again."""
     order.set_aside, order.closed_at = False, None
-    order.extended_until = rules.over(move.now, book.policy.answer_limit(order.severity), book.calendar).at
+    order.answer_since = move.now
 
 
 def _archive(order: Order, move: Happening) -> None:
@@ -211,8 +224,11 @@ def _archive(order: Order, move: Happening) -> None:
 
 
 def _grant_extension(order: Order, _: Happening) -> None:
+    assert order.extension_asked is not None
     order.extensions += 1
     order.extended_until, order.extension_asked = order.extension_asked, None
+    first, last = clock.day(order.dispatched_at), clock.day(rules.since_missed(order.extended_until))
+    order.extended_by = rulebook(order).calendar.workdays_between(first, last)
 
 
 def _refuse_extension(order: Order, _: Happening) -> None:

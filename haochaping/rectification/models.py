@@ -40,6 +40,7 @@ class Order(models.Model):
     opened_at = models.DateTimeField()
     dispatched_at = models.DateTimeField()
     dispatch_day = models.DateField()
+    answer_since = models.DateTimeField(null=True)  # None: dispatch; else when its rating came back into the figures
     answer_due = models.DateTimeField("答复期限")
     step_since = models.DateTimeField(
         "本步起"
@@ -49,7 +50,11 @@ class Order(models.Model):
     contacted_at = models.DateTimeField("联系时间", null=True)
     extension_asked = models.DateTimeField("申请延期至", null=True)
     extended_until = models.DateTimeField("批准延期至", null=True)
+    extended_by = models.SmallIntegerField(
+        null=True
+    )  # the same in working days since dispatch, as the calendar was then
     due_is_provisional = models.BooleanField("期限暂定", default=False)
+    calendar_seen = models.BigIntegerField(default=0)  # the last change of working days that the limits know of
     overdue_since = models.DateTimeField("超期起", null=True)  # of a limit that binds now; None again once it is met
     was_late = models.BooleanField("曾超期", default=False)
     escalated = models.SmallIntegerField(default=0)  # steps of the policy taken since `overdue_since`
@@ -100,6 +105,9 @@ class Order(models.Model):
                 fields=["next_escalation"], name="order_to_escalate", condition=Q(next_escalation__isnull=False)
             ),
             models.Index(fields=["id"], name="order_provisional", condition=Q(due_is_provisional=True)),
+            models.Index(
+                fields=["calendar_seen"], name="order_by_calendar", condition=Q(closed_at=None, is_probe=False)
+            ),
             models.Index(fields=["convened_at"], name="order_convened", condition=Q(convened_at__isnull=False)),
             models.Index(fields=["archive_due"], name="order_to_archive", condition=Q(archived_at=None)),
             models.Index(fields=["id"], name="order_set_aside", condition=Q(set_aside=True)),
@@ -152,6 +160,10 @@ class OrderPart(models.Model):
     organ_name = models.CharField(max_length=200)
     organ_path = models.TextField(db_index=True)
     area_path = models.CharField(max_length=12)
+    since = models.DateTimeField()
+    severity = models.CharField(
+        max_length=10
+    )  # of the order when it was shared out: decides how long the share may take
     due = models.DateTimeField()
     done_at = models.DateTimeField(null=True)
     contribution = models.TextField(blank=True, default="")

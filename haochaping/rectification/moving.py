@@ -8,7 +8,7 @@ from django.db.models import Max
 
 from haochaping.accounts.commands import audit
 from haochaping.accounts.queries import clerks_at
-from haochaping.accounts.rules import Actor, area_prefix
+from haochaping.accounts.rules import SYSTEM, Actor, area_prefix
 from haochaping.directory.queries import snapshot
 from haochaping.evaluation import queries as evaluation
 from haochaping.evaluation.commands import rule
@@ -19,7 +19,16 @@ from haochaping.policy.rules import Step
 from haochaping.rectification import queries, relay, rules, search, workflow
 from haochaping.rectification.callbacks import called
 from haochaping.rectification.cautions import cautions_for
-from haochaping.rectification.effects import Happening, Rulebook, enter, leave, rulebook
+from haochaping.rectification.effects import (
+    Happening,
+    Rulebook,
+    enter,
+    is_owed,
+    leave,
+    plan_escalation,
+    rulebook,
+    set_clocks,
+)
 from haochaping.rectification.models import Move, OpenedTo, Order, OrderPart
 from haochaping.rectification.replies import to_json
 from haochaping.rectification.rules import CHARGED_NAMES, Charged
@@ -38,6 +47,7 @@ def move(
 ) -> Order:
     """As `commands.perform`, for an order that the caller has locked. `since`: when the next clock starts, if not now."""
     rules_ = rulebook(order)
+    keep_up(order, rules_, now)
     standing = standing_of(order, actor, rules_, now)
     line = workflow.line_for(State(order.state), verb)
     parts = queries.parts_in(order, actor)
@@ -60,6 +70,58 @@ def move(
     is_same = target is line.source
     tell([(order.id, "order", order.dispatch_day)], now=now, topics=("lake",) if is_same else TOPICS)
     return order
+
+
+def keep_up(order: Order, rules_: Rulebook, now: datetime, *, announced: bool = False) -> bool:
+    """Where working days changed since the limits were set, set them anew, from the same beginnings; whether one is another.
+
+    No limit moves in silence: the history says what it was and is, and others are told. `announced`: look whether days
+    that were not known are known now, though no change was noted.
+    """
+    is_news = announced or order.calendar_seen < rules_.calendar_change
+    if not is_news or not State(order.state).is_open:
+        return False
+    was_provisional, before = order.due_is_provisional, _limits(order)
+    order.calendar_seen = rules_.calendar_change
+    set_clocks(order, rules_, anew=True)
+    if order.contact_due is not None and order.contacted_at is None and order.state == State.VERIFYING:
+        term = rules_.policy.limit(Step.CONTACT)
+        order.contact_due = rules.over(order.step_since, term, rules_.calendar).at
+    moved = _move_shares(order, rules_)
+    after = _limits(order)
+    if before == after and not moved and order.due_is_provisional == was_provisional:
+        plan_escalation(order, rules_)
+        order.save(force_update=True)
+        return False
+    told = [rules.changed(name, before[name], after[name]) for name in before if before[name] or after[name]]
+    move(order, "note", SYSTEM, {"text": f"工作日安排变更：{'，'.join([*told, *moved])}。"}, now=now)
+    if before != after:
+        tell([(order.id, "order", order.dispatch_day)], now=now, topics=("national",))
+    return True
+
+
+def _limits(order: Order) -> dict[str, datetime | None]:
+    """What a note names: the answer's limit while it is owed, the step's where it is another, the contact's."""
+    answer = order.answer_due if is_owed(order) else None
+    contact = order.contact_due if order.state == State.VERIFYING and order.contacted_at is None else None
+    return {"答复期限": answer, "本步期限": order.step_due, "联系期限": contact}
+
+
+def _move_shares(order: Order, rules_: Rulebook) -> list[str]:
+    """The co-units' open shares likewise, each from when it was given; what changed, in words."""
+    moved = []
+    for part in OrderPart.objects.filter(order_id=order.id, done_at=None).order_by("n"):
+        due = _share_due(order, part.since, part.severity, rules_)
+        if due != part.due:
+            moved.append(rules.changed(f"{part.organ_name}协办期限", part.due, due))
+            part.due = due
+            part.save(force_update=True, update_fields=["due"])
+    return moved
+
+
+def _share_due(order: Order, since: datetime, severity: str, rules_: Rulebook) -> datetime:
+    due = rules.over(since, rules_.policy.limit(Step.RECTIFY, severity), rules_.calendar).at
+    return min(due, order.answer_due) if since < order.answer_due else due
 
 
 def _history(order: Order, verb: str, part: Part, actor: Actor, *, source: str, target: str, now: datetime) -> Move:
@@ -105,7 +167,7 @@ def _join(order: Order, move: Move, actor: Actor, rules_: Rulebook) -> None:
 
 def _share_out(order: Order, others: list[OrganInfo], rules_: Rulebook, now: datetime) -> None:
     last = OrderPart.objects.filter(order_id=order.id).aggregate(last=Max("n"))["last"] or 0
-    due = rules.over(now, rules_.policy.limit(Step.RECTIFY, order.severity), rules_.calendar).at
+    due = _share_due(order, now, order.severity, rules_)
     OrderPart.objects.bulk_create(
         OrderPart(
             order_id=order.id,
@@ -114,7 +176,9 @@ def _share_out(order: Order, others: list[OrganInfo], rules_: Rulebook, now: dat
             organ_name=organ.name,
             organ_path=organ.path,
             area_path=area_prefix(organ.area),
-            due=min(due, order.answer_due) if now < order.answer_due else due,
+            since=now,
+            severity=order.severity,
+            due=due,
         )
         for n, organ in enumerate(others, 1)
     )

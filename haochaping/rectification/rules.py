@@ -203,6 +203,21 @@ def since_missed(due: datetime) -> datetime:
     return due - timedelta(microseconds=1)
 
 
+def changed(name: str, old: datetime | None, new: datetime | None) -> str:
+    """How a limit that moved is told: 答复期限由2026-06-17改为2026-06-18."""
+    if old == new:
+        return f"{name}{last_moment(old)}不变"
+    return f"{name}由{last_moment(old)}改为{last_moment(new)}"
+
+
+def last_moment(due: datetime | None) -> str:
+    """The last day in time, with the hour where the limit ends before its day does."""
+    if due is None:
+        return "（无）"
+    hour = due.astimezone(clock.CHINA).hour
+    return f"{clock.day(since_missed(due)):%Y-%m-%d}" + (f" {hour}时" if hour else "")
+
+
 def overdue_since(now: datetime, *limits: datetime | None) -> datetime | None:
     """The first of the limits that still bind and have passed, or None."""
     return min((limit for limit in limits if limit is not None and limit <= now), default=None)

@@ -10,7 +10,7 @@ import pytest
 from haochaping.kit.errors import Refused
 from haochaping.outbox.models import Note
 from haochaping.policy.commands import load_calendar_year
-from haochaping.policy.models import PolicyRule
+from haochaping.policy.models import CalendarYear, PolicyRule
 from haochaping.rectification.commands import advance
 from haochaping.rectification.models import Move, Order
 from haochaping.rectification.queries import is_overdue
@@ -131,19 +131,28 @@ class TestAYearThatIsNotAnnounced:
     def test_nothing_happens_until_it_is_announced(self, order: Order) -> None:
         assert advance(at("12-30 11:00"))["announce"] == 0
 
+    def test_a_year_that_came_with_a_newer_release_needs_no_notice(self, order: Order) -> None:
+        """Then no change of ours is noted, and yet the year is known."""
+        CalendarYear.objects.create(year=2027, source="new release", loaded_at=NOW)
+        forget()
+        assert advance(at("12-30 11:00"))["announce"] == 1
+        order.refresh_from_db()
+        assert (order.due_is_provisional, order.answer_due) == (False, at("01-07 00:00").replace(year=2027))
+        assert "不变" in Move.objects.get(order_id=order.id, verb="note").facts["text"]
+
     def test_then_the_limit_is_final_and_the_history_says_what_it_was(self, order: Order) -> None:
         load_calendar_year(2027, self.ANNOUNCED, "国办发明电〔2026〕9号", NOW)
         forget()
         Note.objects.all().delete()
-        assert advance(at("12-30 11:00"))["announce"] == 1
+        assert advance(at("12-30 11:00"))["reckon"] == 1
         order.refresh_from_db()
         assert not order.due_is_provisional
         assert order.answer_due == at("01-08 00:00").replace(year=2027), "two days off more, a Saturday worked"
         note = Move.objects.get(order_id=order.id, verb="note")
         assert (note.by, note.actor_name) == ("system", "系统")
         assert "2027-01-06" in note.facts["text"]
-        assert set(Note.objects.filter(key=order.id).values_list("topic", flat=True)) == {"lake"}
-        assert advance(at("12-30 11:01"))["announce"] == 0
+        assert set(Note.objects.filter(key=order.id).values_list("topic", flat=True)) == {"lake", "national"}
+        assert set(advance(at("12-30 11:01")).values()) == {0}
 
     def test_a_move_in_between_changes_no_limit_in_silence(self, order: Order, winter: Stage) -> None:
         due = order.answer_due
@@ -153,9 +162,9 @@ class TestAYearThatIsNotAnnounced:
         order.organ_path = winter.order.organ_path
         order.save()
         stage.walk("sign")
-        assert (stage.order.answer_due, stage.order.due_is_provisional) == (due, True)
-        assert advance(at("12-30 11:00"))["announce"] == 1
-        assert stage.fresh().answer_due > due
+        assert stage.order.answer_due > due
+        assert verbs(order) == ["open", "note", "sign"], "first the days, with their line, then the move"
+        assert advance(at("12-30 11:00"))["reckon"] == 0
 
 
 def test_one_order_that_fails_does_not_stop_the_others(

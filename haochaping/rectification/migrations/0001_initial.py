@@ -241,6 +241,7 @@ class Migration(migrations.Migration):
                 ("opened_at", models.DateTimeField()),
                 ("dispatched_at", models.DateTimeField()),
                 ("dispatch_day", models.DateField()),
+                ("answer_since", models.DateTimeField(null=True)),
                 ("answer_due", models.DateTimeField(verbose_name="答复期限")),
                 ("step_since", models.DateTimeField(verbose_name="本步起")),
                 ("step_due", models.DateTimeField(null=True, verbose_name="本步期限")),
@@ -248,7 +249,9 @@ class Migration(migrations.Migration):
                 ("contacted_at", models.DateTimeField(null=True, verbose_name="联系时间")),
                 ("extension_asked", models.DateTimeField(null=True, verbose_name="申请延期至")),
                 ("extended_until", models.DateTimeField(null=True, verbose_name="批准延期至")),
+                ("extended_by", models.SmallIntegerField(null=True)),
                 ("due_is_provisional", models.BooleanField(default=False, verbose_name="期限暂定")),
+                ("calendar_seen", models.BigIntegerField(default=0)),
                 ("overdue_since", models.DateTimeField(null=True, verbose_name="超期起")),
                 ("was_late", models.BooleanField(default=False, verbose_name="曾超期")),
                 ("escalated", models.SmallIntegerField(default=0)),
@@ -301,6 +304,11 @@ class Migration(migrations.Migration):
                         condition=models.Q(("due_is_provisional", True)), fields=["id"], name="order_provisional"
                     ),
                     models.Index(
+                        condition=models.Q(("closed_at", None), ("is_probe", False)),
+                        fields=["calendar_seen"],
+                        name="order_by_calendar",
+                    ),
+                    models.Index(
                         condition=models.Q(("convened_at__isnull", False)),
                         fields=["convened_at"],
                         name="order_convened",
@@ -338,6 +346,8 @@ class Migration(migrations.Migration):
                 ("organ_name", models.CharField(max_length=200)),
                 ("organ_path", models.TextField(db_index=True)),
                 ("area_path", models.CharField(max_length=12)),
+                ("since", models.DateTimeField()),
+                ("severity", models.CharField(max_length=10)),
                 ("due", models.DateTimeField()),
                 ("done_at", models.DateTimeField(null=True)),
                 ("contribution", models.TextField(blank=True, default="")),
