@@ -23,6 +23,7 @@ from haochaping.rectification.effects import (
     Happening,
     Rulebook,
     enter,
+    extended_end,
     is_owed,
     leave,
     plan_escalation,
@@ -87,7 +88,7 @@ def keep_up(order: Order, rules_: Rulebook, now: datetime, *, announced: bool = 
     if order.contact_due is not None and order.contacted_at is None and order.state == State.VERIFYING:
         term = rules_.policy.limit(Step.CONTACT)
         order.contact_due = rules.over(order.step_since, term, rules_.calendar).at
-    moved = _move_shares(order, rules_)
+    moved = _move_shares(order, rules_, now)
     after = _limits(order)
     if before == after and not moved and order.due_is_provisional == was_provisional:
         plan_escalation(order, rules_)
@@ -107,15 +108,17 @@ def _limits(order: Order) -> dict[str, datetime | None]:
     return {"答复期限": answer, "本步期限": order.step_due, "联系期限": contact}
 
 
-def _move_shares(order: Order, rules_: Rulebook) -> list[str]:
+def _move_shares(order: Order, rules_: Rulebook, now: datetime) -> list[str]:
     """The co-units' open shares likewise, each from when it was given; what changed, in words."""
-    moved = []
+    moved, extended = [], extended_end(order, rules_)
     for part in OrderPart.objects.filter(order_id=order.id, done_at=None).order_by("n"):
         due = _share_due(order, part.since, part.severity, rules_)
+        if extended is not None and order.extended_until is not None and part.due >= order.extended_until:
+            due = max(due, extended)  # it was put off with its lead
         if due != part.due:
             moved.append(rules.changed(f"{part.organ_name}协办期限", part.due, due))
-            part.due = due
-            part.save(force_update=True, update_fields=["due"])
+            part.due, part.reported_at = due, part.reported_at if due <= now else None
+            part.save(force_update=True, update_fields=["due", "reported_at"])
     return moved
 
 

@@ -123,6 +123,16 @@ def test_co_units_have_their_day_more_too_and_the_line_says_so(stage: Stage) -> 
     assert "苏州市市场监督管理局协办期限由2026-06-17改为2026-06-18" in notes(stage.order)[0]
 
 
+def test_a_share_that_was_put_off_with_its_lead_keeps_those_working_days(stage: Stage) -> None:
+    stage.walk("sign confirm")
+    stage.do("join", stage.cast.supervisor, co_organs=[SUZHOU])
+    stage.walk("request_extension grant_extension", until="2026-06-19")
+    assert OrderPart.objects.get().due == at("06-20 00:00")
+    typhoon()
+    advance(at("06-10 15:00"))
+    assert OrderPart.objects.get().due == at("06-23 00:00")
+
+
 def test_a_share_that_is_handed_in_stays_as_it_was(stage: Stage) -> None:
     stage.do("join", stage.cast.supervisor, co_organs=[SUZHOU])
     OrderPart.objects.update(done_at=stage.now, organ_path=f"/{PROVINCE_OFFICE}/{SUZHOU}/")
