@@ -170,11 +170,12 @@ def check(
     """
     if not reply.strip():
         return ()
+    empty = _empty_phrase(reply, measures)
     found = [
         _personal(reply),
         _template(reply, templates),
-        _empty_phrase(reply, measures),
-        _something_else(reply, asked),
+        empty,
+        None if empty else _something_else(reply, asked),  # what says nothing is about nothing
         _copied(reply, asked, earlier),
         *_jargon(reply),
     ]

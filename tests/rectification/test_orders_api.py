@@ -142,3 +142,18 @@ def test_a_co_unit_hands_in_its_share(stage: Stage) -> None:
     assert (status, told["coUnits"][0]["contribution"], told["verbs"]) == (200, "已核对", [])
     status, answer = call(stage.cast, "POST", one(stage, "/contribute"), {"text": ""}, foreign=True)
     assert (status, answer["error"]["fields"][0]["field"]) == (422, "text")
+
+
+def test_a_reply_that_says_nothing_is_answered_with_warnings_and_handed_in_all_the_same(
+    cast: Cast, stage: Stage
+) -> None:
+    stage.walk("sign confirm")
+    body = {"measures": "增开窗口", "reply": "已收悉，感谢您的支持。"}
+    status, answered = call(cast, "POST", one(stage, "/submit"), body)
+    assert (status, answered["state"]) == (200, "reviewing")
+    assert [warning["code"] for warning in answered["warnings"]] == ["empty_phrase"]
+    assert set(answered["warnings"][0]) == {"code", "reason", "passage", "isMild"}
+    assert call(cast, "GET", one(stage))[1]["warnings"] == answered["warnings"]
+    stage.fresh()
+    stage.walk("approve")
+    assert call(cast, "GET", one(stage))[1]["warnings"] == []
