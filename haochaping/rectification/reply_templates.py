@@ -61,9 +61,10 @@ def owners_for(actor: Actor) -> list[Owner]:
 
 def templates_seen_by(actor: Actor) -> QuerySet[ReplyTemplate]:
     """Those that the actor may change, and those that hold where they work."""
-    above = Q(pk__in=[])
-    for owner in owners_for(actor):
-        above |= _holding(owner.area_path, owner.organ_path)
+    known, above = snapshot(), Q(pk__in=[])
+    for scope in (scope for role in WRITERS for scope in actor.scopes_as(role)):
+        organ = known.organs.get(scope.organ.strip("/").rpartition("/")[2])
+        above |= _holding(area_prefix(organ.area) if organ else scope.area, scope.organ)
     return ReplyTemplate.objects.filter(above | Q(pk__in=changed_by(actor).values("pk")))
 
 

@@ -46,9 +46,28 @@ WAY: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("approve", "city", {}),
 )
 PAGES = {
-    "rectifier": ("", "orders/", "orders/{dispatched}/", "orders/{verifying}/", "directory/", "password"),
-    "operator": ("", "orders/{callback}/"),
-    "supervisor": ("", "orders/?state=all&q=none", "orders/{late}/", "overview/", "policy/", "calendar/", "exchange/"),
+    "rectifier": (
+        "",
+        "orders/",
+        "orders/{dispatched}/",
+        "orders/{verifying}/",
+        "directory/",
+        "password",
+        "templates/",
+        "templates/new",
+    ),
+    "operator": ("", "orders/{callback}/", "callbacks/", "callbacks/?kind=sampled&stands=again"),
+    "supervisor": (
+        "",
+        "orders/?state=all&q=none",
+        "orders/{late}/",
+        "overview/",
+        "policy/",
+        "calendar/",
+        "exchange/",
+        "pressings/",
+        "templates/new",
+    ),
     "admin": (
         "",
         "directory/?kind=windows",

@@ -183,7 +183,7 @@ class Loader:
 
     def people(self) -> None:
         """Accounts and sending systems; passwords and secrets go into the marker."""
-        from haochaping.project.demo import people
+        from haochaping.project.demo import people, replying
 
         long_ago = self.until - timedelta(days=200)
         self.senders: list[Sender] = people.create_apps(self.province, self.marker.apps, long_ago)
@@ -195,6 +195,7 @@ class Loader:
         self.marker.save()
         people.create_people(self.province, self.marker.password, long_ago, self.marker.seed)
         self.cast = people.cast()
+        replying.make(self.cast, long_ago)
 
     def days(self) -> None:
         """Sixty days of services, ratings and work orders, through the front door."""

@@ -149,6 +149,10 @@ class Stories:
         return self.cast.supervisor_of(order.area_path)
 
 
+STOCK_SHARE = 0.1  # of the replies say nothing
+PRESSED_SHARE = 0.08  # of the raters who are called were pressed
+
+
 def facts_of(story: Story, word: Word, at: datetime, actor: Actor) -> dict[str, Any]:
     """What is told with this move."""
     order, random = story.order, story.script.random(story.place)
@@ -186,10 +190,14 @@ def facts_of(story: Story, word: Word, at: datetime, actor: Actor) -> dict[str, 
             until = max(clock.day(order.answer_due), clock.day(at)) + timedelta(days=2)
             return {"reason": sentences.EXTENSION, "until": until.isoformat()}
         case "submit":
+            if random.random() < STOCK_SHARE:
+                reply = random.choice(sentences.STOCK_REPLIES)
             return {"measures": measures, "reply": reply, "cause": cause}
         case "record" if word.way == "unreachable":
             return {"result": "unreachable", "pressed": "not_asked"}
         case "record":
+            if random.random() < PRESSED_SHARE:
+                return {"result": word.way or "satisfied", "pressed": "yes", "note": sentences.PRESSED_NOTE}
             return {"result": word.way or "satisfied", "pressed": "no", "note": random.choice(sentences.CALL_NOTE)}
         case "unsatisfied":
             return {"reason": sentences.STILL_BAD if word.way == "citizen" else sentences.AGAIN}
