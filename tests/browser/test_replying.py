@@ -11,7 +11,6 @@ from playwright.sync_api import expect
 from haochaping.kit import clock
 from haochaping.rectification import reply_templates
 from haochaping.rectification.commands import perform
-from haochaping.rectification.models import Order
 from tests.browser.test_console import SUBMIT, bad_order, log_in
 from tests.cast import NANJING, PROVINCE_OFFICE
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Page
 
+    from haochaping.rectification.models import Order
     from tests.browser.conftest import Live
 
 Visit = "Callable[..., Page]"
