@@ -27,6 +27,7 @@ MAY_OPEN = {
     "orders": EVERYONE - ADMINISTRATORS,
     "orders_export": EVERYONE - ADMINISTRATORS - ONLOOKERS - {R.CLERK},
     "order_move": frozenset({R.SUPERVISOR, R.CITY, R.HANDLER, R.REVIEWER, R.OPERATOR, R.CLERK}),
+    "order_file": frozenset({R.SUPERVISOR, R.CITY, R.LEADER, R.HANDLER}),
     "supervision": frozenset({R.SUPERVISOR, R.CITY, R.LEADER}),
     "meetings": frozenset({R.SUPERVISOR, R.CITY, R.LEADER}),
     "briefs": frozenset({R.SUPERVISOR, R.CITY, R.LEADER}),

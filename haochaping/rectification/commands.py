@@ -138,9 +138,11 @@ def perform(*, order_id: UUID, verb: str, actor: Actor, facts: Mapping[str, Any]
 
 
 def reopen_on_follow_up(order_id: UUID, *, level: int, now: datetime) -> bool:
-    """After a bad 追评 a closed order is taken up again, once; whether it was. The caller has stored the follow-up."""
+    """After a bad 追评 a closed order is taken up again, once, until it is archived; whether it was. The caller has stored
+    the follow-up.
+    """
     with transaction.atomic():
-        order = Order.objects.select_for_update().filter(pk=order_id, state=State.CLOSED).first()
+        order = Order.objects.select_for_update().filter(pk=order_id, state=State.CLOSED, archived_at=None).first()
         if order is None or level > 2 or order.reopened >= rulebook(order).policy.reopen.times:
             return False
         move(order, "reopen", SYSTEM, {"reason": "评价人追评仍不满意。"}, now=now)
@@ -168,6 +170,8 @@ def contribute(*, order_id: UUID, actor: Actor, text: str, now: datetime) -> Ord
             raise queries.NOT_FOUND
         if part.done_at is not None:
             raise Refused("part_done", 409, "协办情况已提交。")
+        if not Order.objects.filter(pk=order_id, closed_at=None).exists():
+            raise Refused("not_possible_now", 409, "工单已办结，不再收协办情况。")
         part.done_at, part.contribution = now, text
         part.save(force_update=True)
     return part

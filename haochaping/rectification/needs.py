@@ -20,6 +20,7 @@ YES, NO = frozenset({"true", "1", "yes", "on", "是"}), frozenset({"false", "0",
 WAYS = {"relay": "平台转接", "hotline": "经12345联系", "phone": "直接电话", "visit": "当面沟通"}
 OPEN_WAYS = frozenset({"phone", "visit"})  # ways that show the rater to the department
 RESULTS = {"satisfied": "对整改满意", "accepted": "基本认可", "unreachable": "未联系上"}
+VERDICTS = RESULTS | {"confirmed": "督办确认", "unsatisfied": "仍不满意"}
 PRESSED = {"no": "没有", "yes": "有", "not_asked": "未询问"}
 
 

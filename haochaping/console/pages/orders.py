@@ -240,6 +240,7 @@ def _show(
         "forms": [form for form in forms if form.verb not in APART and not (calling and form.verb in CALLBACK_VERBS)],
         "steering": [form for form in forms if form.verb in STEERING],
         "aside": next((e for e in reversed(events) if e.verb == "set_aside"), None) if found.set_aside else None,
+        "may_file": not State(found.state).is_open and may_open("order_file", actor.roles),
         "hotline": hotline_name(found.rules_area),
         "said": relay.said(found, actor),
         "talk": next((form for form in forms if form.verb == "relay"), None),

@@ -42,6 +42,7 @@ ACTIONS = {
     "brief_approve": "批示信息专报",
     "brief_return": "退回信息专报",
     "brief_archive": "归档信息专报",
+    "print_file": "打印归档单",
     "extend_parts": "协办期限随延期顺延",
     "repair_take": "取出等待的数据",
     "repair_retry": "重试异常数据",
