@@ -204,7 +204,7 @@ def test_nothing_that_was_planned_is_lost_and_nothing_is_refused(loaded):
 
 
 def test_every_screen_of_collection_shows_something(loaded):
-    """Signs, comments, paper half done, letters, inspections, questionnaires, an indicator draft, faults, a message."""
+    """Signs, comments, paper half done, letters, inspections, questionnaires, drafts of indicators and rules, faults."""
     assert loaded.one("SELECT count(*) FROM channels_sign WHERE printed_at IS NOT NULL") > 3
     assert loaded.one("SELECT count(*) FROM channels_sign WHERE replaced_at IS NOT NULL") == 1
     assert loaded.one("SELECT count(*) FROM evaluation_serviceevent WHERE source = 'comment'") == 9
@@ -218,6 +218,8 @@ def test_every_screen_of_collection_shows_something(loaded):
     }
     assert loaded.one("SELECT count(*) FROM channels_questionnaireanswer") == 48
     assert loaded.ask("SELECT state FROM policy_indicatorset") == [("submitted",)]
+    assert loaded.ask("SELECT state FROM policy_policydraft") == [("submitted",)]
+    assert loaded.one("SELECT count(*) FROM policy_calendarday WHERE region <> ''") == 1
     assert loaded.one("SELECT count(*) FROM evaluation_rejected WHERE state = 'open'") == 4
     assert loaded.one("SELECT count(*) FROM messaging_message") >= 1
 
