@@ -1,159 +1,132 @@
-"""The list of work orders: what may be asked of it, its columns as a sheet."""
+"""The list of work orders: its tabs with their counts, its order, its pages. Nothing here reads a million rows."""
 
 from __future__ import annotations
 
-import io
+from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import django_filters as filters
-from django.db.models import F
+from django.core.paginator import Paginator
+from django.db.models import Count, Q
+from django.utils.functional import cached_property
 
-from haochaping.accounts.rules import area_prefix
-from haochaping.channels.sheets import write_csv
-from haochaping.console import queries
-from haochaping.directory.queries import snapshot
-from haochaping.directory.rules import is_probe_area
-from haochaping.evaluation.rules import LEVEL_NAMES, Level
-from haochaping.kit import clock
-from haochaping.kit.cells import text
-from haochaping.policy.rules import SEVERITY_NAMES
-from haochaping.rectification.facts import last_day
-from haochaping.rectification.models import Order
-from haochaping.rectification.needs import RESULTS
-from haochaping.rectification.queries import is_overdue, narrow
-from haochaping.rectification.rules import CAUSE_NAMES, STATE_NAMES, State
+from haochaping.console.columns import BY_KEY
+from haochaping.rectification.queries import is_overdue
+from haochaping.rectification.rules import STATE_NAMES, State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from datetime import date, datetime
+    from collections.abc import Iterable
+    from datetime import datetime
 
     from django.db.models import QuerySet
 
-    from haochaping.accounts.rules import Actor
+    from haochaping.console.filters import OrderFilter
+    from haochaping.rectification.models import Order
 
-DUE = (("late", "已超期"), ("soon", "一个工作日内到期"))
-VERDICTS = RESULTS | {"confirmed": "督办确认", "unsatisfied": "仍不满意"}
+COUNTED = 1_000  # ended orders are counted so far and no further
+SIZES = (20, 50, 100)  # lines of a page
+ENDED = (State.CLOSED, State.VOIDED)
+TABS = (("open", "在办"), ("late", "超期"), *((str(s), STATE_NAMES[s]) for s in State), ("all", "全部"))
+QUICK = {"open": ("step", "number"), "closed": ("closed",), "voided": ("closed",), "all": ("number",)}  # by an index
 
 
-class OrderFilter(filters.FilterSet):  # type: ignore[misc]
-    """What can be asked of the list besides the state. An answer that makes no sense is left aside."""
+@dataclass(frozen=True)
+class Tally:
+    """How many there are, or that there are more than were counted."""
 
-    q = filters.CharFilter(method="by_text", label="工单编号或事项")
-    organ = filters.CharFilter(field_name="organ_name", lookup_expr="icontains", label="承办单位")
-    area = filters.ChoiceFilter(method="by_area", label="地区", empty_label="全部", choices=())
-    level = filters.TypedChoiceFilter(
-        coerce=int,
-        label="满意度",
-        choices=[(int(n), LEVEL_NAMES[n]) for n in (Level.VERY_BAD, Level.BAD)],
-    )
-    due = filters.ChoiceFilter(method="by_due", label="时限", empty_label="全部", choices=DUE)
-    since = filters.DateFilter(method="from_day", label="派发日自")
-    until = filters.DateFilter(method="to_day", label="至")
-    extension = filters.BooleanFilter(method="by_extension")
+    n: int
+    is_more: bool = False
 
-    class Meta:
-        model = Order
-        fields: tuple[str, ...] = ()
+    def __str__(self) -> str:
+        return f"{self.n}+" if self.is_more else str(self.n)
 
-    def __init__(self, data: Any, rows: QuerySet[Order], *, actor: Actor, now: datetime) -> None:
-        super().__init__(data, rows)
-        self.now = now
-        self.filters["area"].extra["choices"] = areas_of(actor)
+    def __bool__(self) -> bool:
+        return self.n > 0
 
-    def by_text(self, rows: QuerySet[Order], _name: str, text: str) -> QuerySet[Order]:
-        return narrow(rows, now=self.now, text=text)
 
-    def by_area(self, rows: QuerySet[Order], _name: str, area: str) -> QuerySet[Order]:
-        return narrow(rows, now=self.now, area=area.ljust(12, "0"))
-
-    def by_due(self, rows: QuerySet[Order], _name: str, asked: str) -> QuerySet[Order]:
-        if asked == "late":
-            return rows.filter(is_overdue(self.now))
-        soon = queries.end_of_next_workday(self.now)
-        return rows.filter(closed_at=None, step_due__gt=self.now, step_due__lte=soon)
-
-    def by_extension(self, rows: QuerySet[Order], _name: str, asked: bool) -> QuerySet[Order]:
-        return rows.filter(state=State.RECTIFYING, extension_asked__isnull=not asked)
-
-    def from_day(self, rows: QuerySet[Order], _name: str, day: date) -> QuerySet[Order]:
-        return narrow(rows, now=self.now, start=day)
-
-    def to_day(self, rows: QuerySet[Order], _name: str, day: date) -> QuerySet[Order]:
-        return narrow(rows, now=self.now, end=day)
-
-    @property
-    def is_used(self) -> bool:
-        return (
-            any(value not in (None, "") for value in self.form.cleaned_data.values()) if self.form.is_valid() else False
+def tallies(asked: OrderFilter, now: datetime) -> dict[str, Tally]:
+    """How many of the orders that are asked for stand in each tab: open ones exactly, for they are few; ended ones up to
+    `COUNTED`. Two queries.
+    """
+    open_states = [str(state) for state in State if state.is_open]
+    counted = (
+        of_tab(asked, "open", now)
+        .order_by()
+        .aggregate(
+            **{state: Count("id", filter=Q(state=state)) for state in open_states},
+            late=Count("id", filter=is_overdue(now)),
         )
-
-
-def areas_of(actor: Actor) -> list[tuple[str, str]]:
-    """The cities of who works for a province, the counties of who works for a city; none where organs bound the view."""
-    prefixes = {scope.area for scope in actor.scopes if not scope.organ}
-    levels = {2: 2, 4: 3}
-    found = [
-        (region.path, region.name)
-        for region in sorted(snapshot().regions.values(), key=lambda region: region.code)
-        if not region.merged_into
-        and any(region.level == levels.get(len(prefix), 0) and region.path.startswith(prefix) for prefix in prefixes)
-    ]
-    if "" in prefixes:
-        found = [
-            (r.path, r.name)
-            for r in snapshot().regions.values()
-            if r.level == 2 and not r.merged_into and not is_probe_area(r.path)
-        ]
+    )
+    found = {name: Tally(n) for name, n in counted.items()}
+    found["open"] = Tally(sum(counted[state] for state in open_states))
+    first = [of_tab(asked, state, now).order_by().values_list("state", flat=True)[: COUNTED + 1] for state in ENDED]
+    ended = Counter(first[0].union(*first[1:], all=True))
+    for state in ENDED:
+        found[state] = Tally(min(ended[state], COUNTED), ended[state] > COUNTED)
+    parts = [found[name] for name in ("open", *ENDED)]
+    found["all"] = Tally(sum(part.n for part in parts), any(part.is_more for part in parts))
     return found
 
 
-def of_state(rows: QuerySet[Order], state: str, now: datetime) -> QuerySet[Order]:
-    """The rows of a tab, most urgent first; ended ones newest first."""
-    if state == "open":
-        rows = rows.filter(state__in=queries.OPEN)
-    elif state == "late":
+def of_tab(asked: OrderFilter, tab: str, now: datetime, *, are_many: bool = False) -> QuerySet[Order]:
+    """The rows of a tab. Whether they are open or ended is said besides the state: so the indexes of the lists serve."""
+    rows: QuerySet[Order] = asked.qs
+    if tab == "all":
+        return asked.narrowed(rows, are_many=are_many)
+    if tab in ENDED:
+        return asked.narrowed(rows.filter(state=tab, closed_at__isnull=False), tab, are_many=are_many)
+    rows = rows.filter(closed_at=None)
+    if tab == "late":
         rows = rows.filter(is_overdue(now))
-    elif state in tuple(State):
-        rows = rows.filter(state=state)
-    if state in {State.CLOSED, State.VOIDED}:
-        return rows.order_by(F("closed_at").desc(nulls_last=True), "order_no")
-    return rows.order_by(F("closed_at").asc(nulls_first=True), F("step_due").asc(nulls_last=True), "order_no")
+    elif tab != "open":
+        rows = rows.filter(state=tab)
+    return asked.narrowed(rows, State.DISPATCHED)
 
 
-COLUMNS = (
-    ("工单编号", lambda o: o.order_no),
-    ("状态", lambda o: STATE_NAMES[State(o.state)]),
-    ("满意度", lambda o: LEVEL_NAMES[Level(o.level)]),
-    ("事项", lambda o: o.item_name),
-    ("实施编码", lambda o: o.task_code),
-    ("承办单位", lambda o: o.organ_name),
-    ("单位代码", lambda o: o.organ_code),
-    ("地区", lambda o: queries.area_name(area_prefix(o.area))),
-    ("窗口", lambda o: o.window_code),
-    ("服务日期", lambda o: o.service_day),
-    ("派发日期", lambda o: o.dispatch_day),
-    ("本步期限", lambda o: last_day(o.step_due)),
-    ("答复期限", lambda o: last_day(o.answer_due)),
-    ("期限暂定", lambda o: o.due_is_provisional),
-    ("曾超期", lambda o: o.was_late),
-    ("属实", lambda o: o.is_true),
-    ("合理", lambda o: o.is_reasonable),
-    ("原因", lambda o: CAUSE_NAMES.get(o.cause, "")),
-    ("难易", lambda o: SEVERITY_NAMES.get(o.severity, "")),
-    ("答复日期", lambda o: clock.day(o.answered_at) if o.answered_at else None),
-    ("办结日期", lambda o: clock.day(o.closed_at) if o.closed_at else None),
-    ("核验结果", lambda o: VERDICTS.get(o.verdict, "")),
-)
+def may_sort(tab: str, key: str, tally: Tally) -> bool:
+    """Whether the list may be put in this order: any that there is where they are counted, else what an index keeps.
+
+    What stands in no column of somebody's, no order may betray either: `ordered` is given their columns.
+    """
+    return bool(BY_KEY[key].sort) and (not tally.is_more or key in QUICK.get(tab, ()) or key == "number")
 
 
-def sheet(orders: Iterable[Order]) -> tuple[bytes, int]:
-    """Every one of the orders as CSV that spreadsheets open in Chinese and take for text, and how many rows it has."""
-    out = io.StringIO(newline="")
-    head, rows = table(orders)
-    n = write_csv(out, head, rows)
-    return out.getvalue().encode("utf-8-sig"), n
+def ordered(
+    rows: QuerySet[Order], tab: str, sort: str, tally: Tally, keys: Iterable[str]
+) -> tuple[QuerySet[Order], str]:
+    """Put in order as asked, `sort` a column's key, with `-` before it from the end; else open ones most urgent first,
+    all others newest first. And the order that was taken, in the same words.
+    """
+    key = sort.removeprefix("-")
+    if key in set(keys) and may_sort(tab, key, tally):
+        sign = sort[: len(sort) - len(key)]
+        by = [f"{sign}{BY_KEY[key].sort}", *([] if key == "number" else [f"{sign}order_no"])]
+        return rows.order_by(*by), sort
+    if tab == "all":
+        return rows.order_by("-order_no"), "-number"
+    if tab in ENDED:
+        return rows.order_by("-closed_at", "-order_no"), "-closed"
+    return rows.order_by("step_due", "order_no"), "step"
 
 
-def table(orders: Iterable[Order]) -> tuple[list[str], Iterator[list[str]]]:
-    """Head and lines of the orders' sheet."""
-    return [title for title, _ in COLUMNS], ([text(value(order)) for _, value in COLUMNS] for order in orders)
+class Pages(Paginator):  # type: ignore[type-arg]
+    """Pages of a list whose length is known from its tab; what lies beyond what was counted is narrowed, or exported."""
+
+    def __init__(self, rows: QuerySet[Order], size: int, tally: Tally) -> None:
+        super().__init__(rows, size)
+        self.tally = tally
+
+    @cached_property
+    def count(self) -> int:
+        return self.tally.n
+
+
+def heads(keys: list[str], tab: str, taken: str, tally: Tally) -> list[dict[str, Any]]:
+    """The columns' heads: title, the order that a click asks for, and how the list stands by it now."""
+    found = []
+    for key in keys:
+        now = {key: "ascending", f"-{key}": "descending"}.get(taken, "")
+        asks = f"-{key}" if now == "ascending" else key
+        sortable = may_sort(tab, key, tally)
+        found.append({"key": key, "title": BY_KEY[key].title, "asks": asks if sortable else "", "stands": now})
+    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from haochaping.console.lists import areas_of
+from haochaping.console.filters import areas_of
 from haochaping.console.queries import area_name
 from haochaping.directory.queries import snapshot
 

@@ -244,16 +244,6 @@ def news(actor: Actor, now: datetime) -> list[News]:
     ]
 
 
-def tabs(orders: QuerySet[Order], now: datetime) -> dict[str, int]:
-    """How many of these orders stand in each state, and `all`, `open`, `late` of them."""
-    counted = orders.aggregate(
-        **{str(state): Count("id", filter=Q(state=state)) for state in State},
-        all=Count("id"),
-        late=Count("id", filter=is_overdue(now)),
-    )
-    return counted | {"open": sum(counted[str(state)] for state in OPEN)}
-
-
 def still_wanted(messages: QuerySet[Message]) -> QuerySet[Message]:
     """These messages without those that ask for a rating that was given meanwhile."""
     return messages.exclude(Exists(Evaluation.objects.filter(id=OuterRef("event_id"))), kind__in=ASKING)

@@ -31,6 +31,7 @@ MAY_OPEN = {
     "supervision": frozenset({R.SUPERVISOR, R.CITY, R.LEADER}),
     "meetings": frozenset({R.SUPERVISOR, R.CITY, R.LEADER}),
     "briefs": frozenset({R.SUPERVISOR, R.CITY, R.LEADER}),
+    "orders_many": frozenset({R.SUPERVISOR, R.CITY, R.HANDLER, R.OPERATOR}),
     "reveal": frozenset({R.SUPERVISOR, R.CITY, R.HANDLER, R.OPERATOR}),
     "repair": frozenset({R.SUPERVISOR, R.CITY, R.ADMIN}),
     "batches": frozenset({R.SUPERVISOR, R.CITY}),

@@ -182,7 +182,7 @@ def _table(kind: str, filters: dict[str, str]) -> tuple[list[str], Iterable[list
 
     from haochaping.accounts.rules import SYSTEM
     from haochaping.analytics.export import statistics
-    from haochaping.console import lists
+    from haochaping.console import columns
     from haochaping.kit import clock
     from haochaping.publication.queries import open_data
     from haochaping.rectification.queries import orders_for
@@ -194,7 +194,7 @@ def _table(kind: str, filters: dict[str, str]) -> tuple[list[str], Iterable[list
         today = clock.day(now)
         start = date.fromisoformat(filters.get("from", f"{today:%Y}-01-01"))
         return open_data(start, date.fromisoformat(filters.get("to", f"{today}")), now=now)
-    return lists.table(orders_for(SYSTEM).order_by("dispatched_at"))
+    return columns.table(orders_for(SYSTEM).order_by("dispatched_at"))
 
 
 def create_app(given: Given) -> int:

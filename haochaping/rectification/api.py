@@ -40,7 +40,20 @@ class Asked(Schema):
     overdue: bool = False
     start: date | None = Field(None, alias="from", description="first dispatch day")
     end: date | None = Field(None, alias="to", description="last dispatch day")
-    text: str = Field("", description="part of the order number or the item's name")
+    text: str = Field("", description="words that it must hold all, or the beginning of its number")
+    level: int | None = Field(None, alias="satisfaction", description="1 or 2")
+    area: str = Field("", alias="areaCode", description="an area's code, or its prefix")
+    organ: str = Field("", alias="deptCode", description="an organ's code: its orders and those of all below it")
+    item: str = Field("", alias="taskCode")
+    cause: str = ""
+    severity: str = ""
+    verdict: str = ""
+    route: str = Field("", description="`direct` or `hotline`")
+    real_name: bool | None = Field(None, alias="isRealName")
+    reopened: bool = Field(False, description="only those that were opened again")
+    appealed: bool = Field(False, description="only those with an appeal")
+    extension: bool = Field(False, description="only those whose extension waits for an answer")
+    was_late: bool = Field(False, alias="wasLate", description="only those that ever missed a limit")
     after: str = Field("", description="`next` of the page before")
     size: int = Field(100, ge=1, le=1000)
 
@@ -53,9 +66,12 @@ def list_orders(request: HttpRequest, asked: Query[Asked]) -> dict[str, Any]:
         raise Refused("fields_refused", 422, message, (FieldError("state", "unknown", message),))
     now = clock.now()
     found = queries.orders_for(_actor(request))
-    found = queries.narrow(
-        found, now=now, state=asked.state, overdue=asked.overdue, start=asked.start, end=asked.end, text=asked.text
-    )
+    flags = [name for name in queries.FLAGS if getattr(asked, name)]
+    given: dict[str, Any] = {
+        name: value.replace("\x00", "") if isinstance(value, str) else value for name, value in asked
+    }
+    given = {name: value for name, value in given.items() if name not in {"after", "size", *queries.FLAGS}}
+    found = queries.narrow(found, now=now, flags=flags, **given)
     size = asked.size
     page = list(found.filter(order_no__gt=asked.after.replace("\x00", "")).order_by("order_no")[: size + 1])
     more = len(page) > size

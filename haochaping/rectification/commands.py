@@ -205,3 +205,22 @@ def reveal(order: Order, *, actor: Actor, reason: str, now: datetime) -> Reveale
         part = min(queries.parts_in(order, actor) & {Part.HANDLER, Part.OPERATOR, Part.SUPERVISOR})
         audit(actor, queries.REVEAL, str(order.pk), now=now, facts={"reason": mask_text(reason), "part": part})
     return Revealed(who.name, who.mobile)
+
+
+@dataclass(frozen=True)
+class Others:
+    """What else the rater of an order rated: how many ratings, and those of their orders that one may see."""
+
+    ratings: int
+    orders: list[Order]
+
+
+def look_at_rater(order: Order, *, actor: Actor, now: datetime) -> Others:
+    """The other ratings of the same person, found without opening who they are; the look is written down. Refused 403, 404."""
+    queries.one_for(actor, order.pk)
+    if not queries.may_see_others_of_rater(order, actor):
+        raise Refused("sealed", 403, "评价人身份已封存，不能查看其其他评价。")
+    ids_ = evaluation.rated_by_same(order.pk)
+    found = list(queries.orders_for(actor).filter(pk__in=ids_).order_by("-order_no"))
+    audit(actor, "look_at_rater", str(order.pk), now=now, facts={"ratings": len(ids_), "orders": len(found)})
+    return Others(len(ids_), found)

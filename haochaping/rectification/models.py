@@ -20,7 +20,7 @@ class Order(models.Model):
     organ_name = models.CharField(max_length=200, blank=True, default="")
     organ_path = models.TextField(db_index=True, blank=True, default="")
     area = models.CharField(max_length=12)
-    area_path = models.CharField(max_length=12, db_index=True)
+    area_path = models.CharField(max_length=12)
     window_code = models.CharField(max_length=64, blank=True, default="")
     # what it is about, as rated
     task_code = models.CharField(max_length=64)
@@ -114,6 +114,18 @@ class Order(models.Model):
             # the lists: open ones most urgent first, ended ones newest first, and what is rare among a million
             models.Index(fields=["step_due", "order_no"], name="order_open", condition=Q(closed_at=None)),
             models.Index(fields=["-closed_at", "-order_no"], name="order_ended", condition=Q(closed_at__isnull=False)),
+            models.Index(  # a place's orders, judged in the index by what lists are filtered by
+                fields=["area_path", "state", "cause", "verdict", "level", "severity"],
+                name="order_by_place",
+                opclasses=[
+                    "varchar_pattern_ops",
+                    "varchar_ops",
+                    "varchar_ops",
+                    "varchar_ops",
+                    "int2_ops",
+                    "varchar_ops",
+                ],
+            ),
             models.Index(fields=["task_code", "order_no"], name="order_by_item"),
             models.Index(fields=["order_no"], name="order_appealed", condition=Q(appeals__gt=0)),
             models.Index(fields=["order_no"], name="order_reopened", condition=Q(reopened__gt=0)),

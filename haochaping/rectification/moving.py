@@ -67,7 +67,7 @@ def move(
     order.moves += 1
     history.save(force_insert=True)
     order.save(force_update=True)
-    search.note(order, clean)
+    search.note(order, clean, source=line.source)
     is_same = target is line.source
     tell([(order.id, "order", order.dispatch_day)], now=now, topics=("lake",) if is_same else TOPICS)
     return order

@@ -14,7 +14,7 @@ from haochaping.rectification.effects import rulebook
 from haochaping.rectification.facts import Event, brief, facts_for, last_day, timeline
 from haochaping.rectification.models import Move, OpenedTo, Order
 from haochaping.rectification.progress import PublicStep, public_progress
-from haochaping.rectification.search import holding
+from haochaping.rectification.search import holding, marks_of
 from haochaping.rectification.sight import (
     NOT_FOUND,
     REVEAL,
@@ -31,7 +31,7 @@ from haochaping.rectification.standing import standing_of
 from haochaping.rectification.workflow import Line, State
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import date, datetime
 
     from haochaping.accounts.rules import Actor
@@ -39,9 +39,19 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NOT_FOUND", "REVEAL", "Event", "Offer", "Opened", "PublicStep", "Share", "brief", "by_number", "counts_by_state", "facts_for",
-    "is_overdue", "is_rated_side", "last_day", "may_reveal", "may_see_case", "moves_open_to", "narrow", "one_for",
-    "opened_to", "orders_for", "parts_for", "parts_in", "public_progress", "shares_owed", "timeline",
+    "is_overdue", "is_rated_side", "last_day", "may_reveal", "may_see_case", "may_see_others_of_rater", "moves_open_to",
+    "narrow", "one_for", "opened_to", "orders_for", "parts_for", "parts_in", "public_progress", "same_item", "shares_owed",
+    "timeline",
 ]  # fmt: skip
+
+
+# What happened to some orders and not to others, by name.
+FLAGS = {
+    "reopened": Q(reopened__gt=0),
+    "appealed": Q(appeals__gt=0),
+    "extension": Q(state=State.RECTIFYING, extension_asked__isnull=False),
+    "was_late": Q(was_late=True),
+}
 
 
 @dataclass(frozen=True)
@@ -107,9 +117,17 @@ def narrow(
     start: date | None = None,
     end: date | None = None,
     text: str = "",
+    cause: str = "",
+    severity: str = "",
+    verdict: str = "",
+    item: str = "",
+    route: str = "",
+    real_name: bool | None = None,
+    flags: Iterable[str] = (),
 ) -> QuerySet[Order]:
     """The orders that fit all that is given. `area` a code or prefix, `organ` a code, `start` and `end` dispatch days (both
-    included), `text` words that it must hold or the beginning of its number; `open` as a state means all that are not ended.
+    included), `text` words that it must hold or the beginning of its number; `open` as a state means all that are not ended,
+    `flags` names of FLAGS.
     """
     if state == "open":
         orders = orders.filter(closed_at=None)
@@ -131,8 +149,14 @@ def narrow(
         orders = orders.filter(dispatch_day__gte=start)
     if end is not None:
         orders = orders.filter(dispatch_day__lte=end)
-    if text := text.replace("\x00", "").strip():
-        orders = holding(orders, text)
+    if text.strip():
+        orders = holding(orders, text, marks_of(state=State.DISPATCHED if state == "open" else state, level=level))
+    exact = {"cause": cause, "severity": severity, "verdict": verdict, "task_code": item, "route": route}
+    orders = orders.filter(**{name: value for name, value in exact.items() if value})
+    if real_name is not None:
+        orders = orders.filter(real_name=real_name)
+    for flag in flags:
+        orders = orders.filter(FLAGS[flag])
     return orders
 
 
@@ -171,6 +195,17 @@ def opened_to(actor: Actor) -> list[Opened]:
     )
     found = [Opened(order, when[order.pk], order.pk in answered) for order in orders]
     return sorted(found, key=lambda each: (not each.order.closed_at and not each.is_answered, each.at), reverse=True)
+
+
+def same_item(order: Order, actor: Actor, most: int = 8) -> list[Order]:
+    """The last orders about the same item that this actor may see, newest first, this one left out."""
+    others = orders_for(actor).filter(task_code=order.task_code).exclude(pk=order.pk)
+    return list(others.order_by("-order_no")[:most])
+
+
+def may_see_others_of_rater(order: Order, actor: Actor) -> bool:
+    """Who may know that one person rated several times: those who may see the case, never the rated side."""
+    return not is_rated_side(actor) and may_see_case(order, actor)
 
 
 def is_overdue(now: datetime) -> Q:

@@ -113,6 +113,13 @@ def view_of(order: Order, actor: Actor) -> View:
     return View.OPENED if here <= ONLOOKERS | {Role.CLERK} else View.WHOLE
 
 
+def view_in_lists(actor: Actor) -> View:
+    """How much of the orders in a list somebody may see, filter and search, by all their roles."""
+    if actor.kind != "person" or not actor.roles <= ONLOOKERS | {Role.CLERK}:
+        return View.WHOLE
+    return View.MASKED if actor.roles <= ONLOOKERS else View.OPENED
+
+
 def looks_on(actor: Actor) -> bool:
     """Whether somebody only ever looks on, wherever: every page of theirs is read-only."""
     return actor.kind == "person" and bool(actor.roles) and actor.roles <= ONLOOKERS

@@ -283,7 +283,7 @@ class TestTheList:
         assert answer["X-Row-Count"] == str(len(rows) - 1) == "45"
         assert not [cell for row in rows for cell in row if cell[:1] in {"=", "+", "-", "@"}]
         assert "'=cmd" in answer.content.decode("utf-8-sig")
-        assert Audit.objects.get(action="export").facts == {"rows": 45, "state": "open"}
+        assert Audit.objects.get(action="export").facts == {"rows": 45, "state": "open", "format": "csv"}
 
 
 class TestTheWorkbench:

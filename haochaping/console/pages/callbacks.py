@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from haochaping.accounts.queries import actor_of
 from haochaping.accounts.rules import Role
 from haochaping.console.access import needs
-from haochaping.console.lists import areas_of
+from haochaping.console.filters import areas_of
 from haochaping.console.rules import MAY_OPEN, PER_PAGE
 from haochaping.kit import clock
 from haochaping.kit.errors import Refused

@@ -1,40 +1,45 @@
-"""Work orders: the list, its sheet, one order with what one may do with it, and the callback."""
+"""One work order with what one may do with it, and the callback. The list stands in `order_lists`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from typing import TYPE_CHECKING
 
 from django.contrib import messages
-from django.core.paginator import Paginator
-from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from haochaping.accounts.commands import audit
 from haochaping.accounts.queries import actor_of
 from haochaping.accounts.rules import Role
-from haochaping.console import lists, moves, queries, replying
+from haochaping.console import moves, replying
 from haochaping.console.access import needs
 from haochaping.console.places import hotline_name
-from haochaping.console.rules import MAY_OPEN, PER_PAGE, may_open
+from haochaping.console.rules import MAY_OPEN, may_open
 from haochaping.kit import clock
 from haochaping.kit.errors import FieldError, Refused
 from haochaping.rectification import relay
 from haochaping.rectification.cautions import cautions_for
-from haochaping.rectification.commands import contribute, reveal
+from haochaping.rectification.commands import contribute, look_at_rater, reveal
 from haochaping.rectification.consequences.queries import DECIDE
 from haochaping.rectification.effects import rulebook
 from haochaping.rectification.facts import facts_for, timeline
-from haochaping.rectification.queries import by_number, may_reveal, moves_open_to, orders_for, parts_for, parts_in
-from haochaping.rectification.rules import STATE_NAMES, State
+from haochaping.rectification.queries import (
+    by_number,
+    may_reveal,
+    may_see_others_of_rater,
+    moves_open_to,
+    orders_for,
+    parts_for,
+    parts_in,
+    same_item,
+)
+from haochaping.rectification.rules import State
 from haochaping.rectification.sight import View, view_of
 from haochaping.rectification.workflow import VERBS, Part
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest
+    from django.http import HttpRequest, HttpResponse
 
-    from haochaping.rectification.commands import Revealed
+    from haochaping.rectification.commands import Others, Revealed
     from haochaping.rectification.models import Order
 
 CALLBACK_VERBS = frozenset({"record", "unsatisfied"})
@@ -43,60 +48,6 @@ APART = STEERING | {"relay"}  # in sections of their own
 OURS = frozenset(
     {"csrfmiddlewaretoken", "seen", "confirmed", "back", "use", "template", "draft", "quote"}
 )  # fields of the page, not facts of the move
-TABS = (("open", "在办"), ("late", "超期"), *((str(s), STATE_NAMES[s]) for s in State), ("all", "全部"))
-
-
-@needs(*MAY_OPEN["orders"])
-@require_safe
-def orders(request: HttpRequest) -> HttpResponse:
-    """The orders one may see, by state with counts, narrowed, most urgent first."""
-    found, chosen, asked = _asked(request)
-    counts = queries.tabs(asked.qs, clock.now())
-    page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
-    form = asked.form
-    selects = [
-        (name, asked.filters[name].label, asked.filters[name].extra["choices"], str(form[name].value() or ""))
-        for name in ("area", "level", "due")
-        if asked.filters[name].extra["choices"]
-    ]
-    context = {
-        "page": page,
-        "chosen": chosen,
-        "tabs": [
-            {"key": key, "title": title, "n": counts[key], "is_late": key == "late" and counts[key] > 0}
-            for key, title in TABS
-            if counts[key] or key in {"open", "late", "all", chosen}
-        ],
-        "filter": asked,
-        "selects": selects,
-        "is_filtered": asked.is_used,
-        "may_export": may_open("orders_export", actor_of(request).roles),
-    }
-    return render(request, "console/orders.html", context)
-
-
-@needs(*MAY_OPEN["orders_export"], fresh=True)
-@require_POST
-def export(request: HttpRequest) -> HttpResponse:
-    """The whole filtered list as CSV, every row of it; who took it is written down. `X-Row-Count` tells how many."""
-    found, chosen, asked = _asked(request)
-    body, n = lists.sheet(found)
-    actor, now = actor_of(request), clock.now()
-    told = {name: str(value) for name, value in asked.form.cleaned_data.items() if value not in (None, "")}
-    audit(actor, "export", "orders", now=now, facts={"rows": n, "state": chosen, **told})
-    name = quote(f"差评工单_{clock.to_wire(now)[:16].replace(':', '')}_{actor.name}.csv")
-    headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}", "X-Row-Count": str(n)}
-    return HttpResponse(body, content_type="text/csv; charset=utf-8", headers=headers)
-
-
-def _asked(request: HttpRequest) -> tuple[Any, str, lists.OrderFilter]:
-    actor, now = actor_of(request), clock.now()
-    given = {name: str(value).replace("\x00", "") for name, value in request.GET.items()}
-    asked = lists.OrderFilter(given, orders_for(actor), actor=actor, now=now)
-    asked.form.is_valid()
-    state = given.get("state", "")
-    chosen = state if state in dict(TABS) else "open" if not asked.is_used else "all"
-    return lists.of_state(asked.qs, chosen, now), chosen, asked
 
 
 @needs(*MAY_OPEN["orders"])
@@ -196,6 +147,15 @@ def identity(request: HttpRequest, order_no: str) -> HttpResponse:
     return _show(request, found, revealed=revealed)
 
 
+@needs(*MAY_OPEN["reveal"])
+@require_POST
+def others(request: HttpRequest, order_no: str) -> HttpResponse:
+    """Show which other orders the same person's ratings opened; that somebody looked is written down."""
+    actor = actor_of(request)
+    found = by_number(actor, order_no)
+    return _show(request, found, others=look_at_rater(found, actor=actor, now=clock.now()))
+
+
 @needs(Role.HANDLER)
 @require_POST
 def share(request: HttpRequest, order_no: str) -> HttpResponse:
@@ -222,6 +182,7 @@ def _show(
     errors: tuple[FieldError, ...] = (),
     problem: str = "",
     revealed: Revealed | None = None,
+    others: Others | None = None,
     status: int = 200,
     **more: str,
 ) -> HttpResponse:
@@ -254,6 +215,9 @@ def _show(
         "may_admonish": actor.has(*DECIDE) and found.upheld and found.appeal_kind == "malicious",
         "revealed": revealed,
         **replying.help_for(found, forms, actor, now),
+        "same_item": same_item(found, actor) if view_of(found, actor) is not View.OPENED else None,
+        "may_see_others": may_see_others_of_rater(found, actor) and actor.has(*MAY_OPEN["reveal"]),
+        "others": others,
         "shares": list(parts_for(actor).filter(order_id=found.id)),
         **more,
     }

@@ -44,6 +44,8 @@ ACTIONS = {
     "brief_archive": "归档信息专报",
     "print_file": "打印归档单",
     "extend_parts": "协办期限随延期顺延",
+    "bulk_move": "批量办理工单",
+    "look_at_rater": "查看同一评价人的其他工单",
     "repair_take": "取出等待的数据",
     "repair_retry": "重试异常数据",
     "repair_retry_many": "批量重试异常数据",

@@ -10,11 +10,13 @@ from django.urls import reverse
 from haochaping.accounts.models import Person
 from haochaping.accounts.rules import Role
 from haochaping.console import queries, rules
+from haochaping.console.columns import VERDICTS
 from haochaping.evaluation.rules import Level
 from haochaping.kit import clock
+from haochaping.kit.masks import mask_text
 from haochaping.policy.queries import calendar
 from haochaping.rectification.facts import last_day
-from haochaping.rectification.rules import State
+from haochaping.rectification.rules import CAUSE_NAMES, State
 from haochaping.rectification.sight import looks_on
 
 if TYPE_CHECKING:
@@ -87,3 +89,6 @@ def icon(name: str) -> dict[str, str]:
 register.filter("last_day", last_day)
 register.filter("by_hour", rules.by_hour)
 register.filter("state_word", lambda value: State(value).name_zh if value else "")
+register.filter("cause_word", lambda value: CAUSE_NAMES.get(value, ""))
+register.filter("verdict_word", lambda value: VERDICTS.get(value, ""))
+register.filter("masked", mask_text)

@@ -19,4 +19,47 @@
   window.addEventListener("pageshow", function () {
     document.querySelectorAll("form[data-sent]").forEach(function (form) { delete form.dataset.sent; });
   });
+
+  /* Lists by keyboard: j k or arrows, Enter, x, /, ?. Never while somebody types, never with a modifier key, never a trap. */
+  function table() { return document.querySelector("table[data-keys]"); }
+  function lines() { return Array.prototype.slice.call(table().querySelectorAll("tbody tr")); }
+  function line() {
+    var at = document.activeElement;
+    return at && at.closest ? at.closest("table[data-keys] tbody tr") : null;
+  }
+  function types(at) {
+    return at.isContentEditable || /^(TEXTAREA|SELECT)$/.test(at.tagName) ||
+      (at.tagName === "INPUT" && !/^(checkbox|radio|button|submit)$/.test(at.type));
+  }
+  function go(step) {
+    var all = lines(), at = all.indexOf(line()), next = all[at < 0 ? (step > 0 ? 0 : all.length - 1) : at + step];
+    if (next) { next.querySelector("th a").focus(); next.scrollIntoView({ block: "nearest" }); }
+  }
+  document.addEventListener("keydown", function (event) {
+    if (event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey || event.isComposing) { return; }
+    if (types(event.target)) { return; }
+    var search = document.getElementById("q"), keys = document.getElementById("keys"), key = event.key, row;
+    if (key === "/" && search) { search.focus(); search.select(); event.preventDefault(); return; }
+    if (key === "?" && keys) { keys.open = !keys.open; keys.querySelector("summary").focus(); event.preventDefault(); return; }
+    if (!table()) { return; }
+    row = line();
+    if (key === "j" || (key === "ArrowDown" && row)) { go(1); event.preventDefault(); }
+    else if (key === "k" || (key === "ArrowUp" && row)) { go(-1); event.preventDefault(); }
+    else if (key === "x" && row && row.querySelector('[name="pick"]')) { row.querySelector('[name="pick"]').click(); }
+    else if (key === "Enter" && row && event.target.name === "pick") { row.querySelector("th a").click(); event.preventDefault(); }
+  });
+  /* One box ticks the whole page; it is there only where it works. */
+  function ready() {
+    document.querySelectorAll("[data-tick-all]").forEach(function (box) { box.hidden = false; });
+  }
+  document.addEventListener("change", function (event) {
+    var box = event.target, whole = box.closest ? box.closest("table[data-keys]") : null, picks;
+    if (!whole) { return; }
+    picks = Array.prototype.slice.call(whole.querySelectorAll('[name="pick"]'));
+    if (box.hasAttribute("data-tick-all")) { picks.forEach(function (pick) { pick.checked = box.checked; }); }
+    else { whole.querySelector("[data-tick-all]").checked = picks.every(function (pick) { return pick.checked; }); }
+  });
+  document.addEventListener("htmx:afterSwap", ready);
+  document.addEventListener("htmx:after:swap", ready);
+  ready();
 }());
