@@ -22,6 +22,7 @@ HEADLINE = (
     "rectified_rate", "callback_satisfied_rate",
 )  # fmt: skip
 TREND = ("services", "ratings", "good_rate", "bad_rate")
+TILES = ("ratings", "active_rate", "bad_rate", "on_time_rate", "rectified_rate")
 PLACES = ("ratings", "good_rate", "bad_rate", "unrated_rate", "on_time_rate", "rectified_rate", "excluded")
 K = 5  # design §1.3: a clerk sees no aggregate of fewer
 DELAY = timedelta(days=7)  # and none so fresh that it points to a visit
@@ -93,6 +94,13 @@ def overview(actor: Actor, *, now: datetime) -> Overview:
         dimension,
         datetime.fromisoformat(made_at) if made_at else None,
     )
+
+
+def headline(actor: Actor, metrics: tuple[str, ...], *, now: datetime) -> list[Figure]:
+    """This month's figures within the actor's reach, to date."""
+    end = clock.day(now)
+    row = figures(metrics, [], end.replace(day=1), end, now=now, scopes=reach_of(actor)).total
+    return [row[key] for key in metrics]
 
 
 def _dimension_below(scopes: tuple[Scope, ...]) -> str:

@@ -140,7 +140,7 @@ def desk(actor: Actor, now: datetime) -> Desk:
     is_mine = Q(state__in=states)
     overdue = is_overdue(now)
     asks = Q(state=S.RECTIFYING, extension_asked__isnull=False)
-    counts = orders.aggregate(
+    counts = orders.filter(closed_at=None).aggregate(  # what waits is open: few among all there ever were
         **{str(state): Count("id", filter=Q(state=state)) for state in states},
         late=Count("id", filter=overdue),
         soon=Count("id", filter=is_mine & Q(step_due__gt=now, step_due__lte=soon)),

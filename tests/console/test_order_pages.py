@@ -318,7 +318,5 @@ class TestTheWorkbench:
             page = text(as_("rectifier").get("/console/").content.decode())
         assert "核实确认，转入整改中" not in page
 
-    def test_sends_who_only_looks_to_the_overview_and_the_auditor_to_the_trail(self, as_):
-        assert as_("leader").get("/console/").url == "/console/overview/"
-        assert as_("audit").get("/console/").url == "/console/audit/"
+    def test_the_administrator_sees_how_the_machine_fares(self, as_):
         assert "待上报国家平台" in as_("admin").get("/console/").content.decode()

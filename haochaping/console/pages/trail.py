@@ -101,7 +101,7 @@ def audit(request: HttpRequest) -> HttpResponse:
     found, before = trail.page(trail.lines(_asked(want)), Place.read(request.GET.get("before", "")), LINES)
     context = {
         "want": want,
-        "lines": list(_lines(found)),
+        "lines": list(told(found)),
         "before": str(before) if before else "",
         "is_later": bool(request.GET.get("before")),
         "is_narrowed": any(want.values()),
@@ -136,7 +136,7 @@ def _cells(rows: Iterable[Audit]) -> Iterator[list[str]]:
 
 
 def _sheet_lines(batch: list[Audit]) -> Iterator[list[str]]:
-    for line in _lines(batch):
+    for line in told(batch):
         row = line["row"]
         yield [
             clock.to_wire(row.at),
@@ -151,7 +151,7 @@ def _sheet_lines(batch: list[Audit]) -> Iterator[list[str]]:
         ]
 
 
-def _lines(found: list[Audit]) -> Iterator[dict[str, Any]]:
+def told(found: list[Audit]) -> Iterator[dict[str, Any]]:
     """Lines in words: whom, what and which order they speak of."""
     numbers = numbers_of({row.subject for row in found})
     ids = {int(row.actor_id) for row in found if row.actor_kind == "person" and row.actor_id.isdecimal()}

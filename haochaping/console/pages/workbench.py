@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from haochaping.accounts.queries import actor_of
 from haochaping.accounts.rules import Role
 from haochaping.analytics.overview import DELAY, K
 from haochaping.channels.probe.queries import standing
-from haochaping.console import queries
+from haochaping.console import desks, queries
 from haochaping.console.access import needs
+from haochaping.console.pages.trail import told
 from haochaping.console.rules import MAY_OPEN, may_open
 from haochaping.directory.queries import dangling
 from haochaping.directory.rules import is_probe_area
@@ -30,12 +31,14 @@ if TYPE_CHECKING:
 
     from haochaping.accounts.rules import Actor
 
+WATCHES = (Role.LEADER, Role.ANALYST, Role.OBSERVER)
+
 
 @needs(*MAY_OPEN["workbench"])
 @require_safe
 def workbench(request: HttpRequest) -> HttpResponse:
-    """Those who work on orders see theirs, a clerk what they are asked about; who only looks goes to the overview, who
-    audits to the trail, who gives rights to the people; the rest is the administrator's.
+    """Those who work on orders see theirs, a clerk what they are asked about, who only looks on what is late and new, the
+    three administrators what needs their hand.
     """
     actor, now = actor_of(request), clock.now()
     if actor.has(*queries.WAITING):
@@ -43,12 +46,17 @@ def workbench(request: HttpRequest) -> HttpResponse:
     if actor.has(Role.CLERK):
         asked = {"opened": opened_to(actor), "delay": DELAY.days, "least": K}
         return render(request, "console/workbench_clerk.html", asked)
-    if may_open("overview", actor.roles):
-        return redirect("console:overview")
-    if may_open("audit", actor.roles):
-        return redirect("console:audit")
+    if actor.has(*WATCHES):
+        return render(
+            request,
+            "console/workbench_watch.html",
+            {"desk": desks.watch(actor, now), "is_guest": actor.has(Role.OBSERVER)},
+        )
+    if actor.has(Role.AUDITOR):
+        desk = desks.trail(now)
+        return render(request, "console/workbench_care.html", {"desk": desk, "lines": list(told(desk.lines))})
     if actor.has(Role.SECURITY):
-        return redirect("console:people")
+        return render(request, "console/workbench_care.html", {"desk": desks.security(actor, now)})
     year = clock.day(now).year + 1
     checks = {
         "health": health(now),
