@@ -34,12 +34,13 @@ class Task(NamedTuple):
     """A script that one of the home organ's orders must have, and how many working days ago it was rated at least.
 
     So old, people have done by the end what the script says, however the day lies; the newest such rating is taken,
-    so most are still in time. `signs`: the rater must be one who is called back.
+    so most are still in time. `signs`: the rater must be one who is called back. `at_window`: at the clerk's window.
     """
 
     script: str
     age: int = 0
     signs: bool = False
+    at_window: bool = False
 
 
 DESK = (  # ages ascend, so that giving each the newest rating that fits leaves what the later ones need
@@ -48,6 +49,8 @@ DESK = (  # ages ascend, so that giving each the newest rating that fits leaves 
     Task("sign contact stop", 2),
     Task("sign contact confirm stop", 2),
     Task("sign appeal:untrue stop", 2),
+    Task("sign contact open_to_clerk stop", 2, at_window=True),
+    Task("sign open_to_clerk statement contact confirm stop", 2, at_window=True),
     Task("return stop", 3),
     Task("sign contact confirm submit approve stop", 3, signs=True),
     Task("sign contact confirm submit stop", 3),
@@ -94,13 +97,18 @@ def rated_there(date: date, services: int, until: datetime) -> int:
     return max(least, -(-TOLD // told.day)) if told.replace(day=1) <= date <= told else least
 
 
-def on_the_desk(visits: Iterable[Visit], calendar: Calendar, until: datetime) -> list[tuple[Visit, Task]]:
-    """Which of these rated visits gets which task of DESK: each the newest that is old enough; without one it is left out."""
+def on_the_desk(visits: Iterable[Visit], calendar: Calendar, until: datetime, window: str) -> list[tuple[Visit, Task]]:
+    """Which of these rated visits gets which task of DESK: each the newest that is old enough; without one it is left out.
+
+    `window` is the code of the clerk's.
+    """
     newest = sorted(visits, key=_rated_at, reverse=True)
     ages = {id(visit): calendar.workdays_between(day(_rated_at(visit)), day(until)) for visit in newest}
     given: list[tuple[Visit, Task]] = []
     for task in DESK:
-        able = [visit for visit in newest if ages[id(visit)] >= task.age]
+        able = [
+            visit for visit in newest if ages[id(visit)] >= task.age and (not task.at_window or _is_at(visit, window))
+        ]
         if found := _first(able, signs=task.signs):
             newest.remove(found)
             given.append((found, task))
@@ -111,6 +119,10 @@ def _first(visits: Sequence[Visit], *, signs: bool) -> Visit | None:
     """The newest; where the rater must sign, the newest of those who do, if there is one."""
     signing = [visit for visit in visits if visit.rating and visit.rating.signs] if signs else []
     return next(iter(signing or visits), None)
+
+
+def _is_at(visit: Visit, window: str) -> bool:
+    return visit.window is not None and visit.window.code == window
 
 
 def _rated_at(visit: Visit) -> datetime:

@@ -213,8 +213,9 @@ class Loader:
         bad = [visit for visit in visits if visit.rating and visit.rating.level < 3]
         today = clock.day(self.until)
         policy = policy_at(region, today)
-        home = home_of(self.province).organ.code
-        told = scripts.assign(bad, policy, calendar(region), self.until, self.marker.seed, home=home)
+        home = home_of(self.province)
+        at_home = {"home": home.organ.code, "window": home.window.code}
+        told = scripts.assign(bad, policy, calendar(region), self.until, self.marker.seed, **at_home)
         stories = Stories(bad, told, self.cast)
         organs = snapshot().organs
         life = Days(visits, self.senders, {code: (organ.area, organ.path) for code, organ in organs.items()})
@@ -272,13 +273,14 @@ class Loader:
         from haochaping.analytics.commands import refresh_lake
         from haochaping.channels.invitations import commands as invitations
         from haochaping.evaluation.sealing import seal
-        from haochaping.project.demo import consequences
+        from haochaping.project.demo import briefing, consequences
         from haochaping.project.demo.home import home_of
 
         self.progress.say("封存与汇总 sealing, figures …")
         seal(now=now)
         refresh_lake(now=now)
         consequences.make(home_of(self.province), self.cast, now)
+        briefing.make(self.cast, now)
         while invitations.collect(now):  # of sixty days only the last three are still asked about
             pass
         self.progress.say("向国家平台报送（其余由后台继续）telling the national platform (the worker goes on) …")

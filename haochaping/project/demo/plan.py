@@ -285,7 +285,8 @@ class Planner:
     def _desk(self, visits: list[Visit], rated: list[int]) -> list[int]:
         """What must go wrong at the home organ; whom somebody must call back gives a name."""
         places = {visits[p].project_no: p for p in rated if visits[p].project_no in self.sure}
-        found = on_the_desk((visits[place] for place in places.values()), self.calendar, self.until)
+        there = (visits[place] for place in places.values())
+        found = on_the_desk(there, self.calendar, self.until, self.home.window.code)
         for visit, task in found:
             if task.signs and visit.rating:
                 visits[places[visit.project_no]] = replace(visit, rating=replace(visit.rating, signs=True))

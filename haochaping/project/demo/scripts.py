@@ -61,6 +61,7 @@ WAITING = (
     "sign contact confirm submit stop",
     "sign contact confirm submit approve stop",  # goes to somebody who must be called back
     "sign appeal:mistaken uphold",
+    "sign contact convene stop",
 )
 UNRETURNED = (
     "sign appeal:not_ours uphold stop"  # where orders may not be returned, this is how one comes to the arbiter
@@ -70,7 +71,7 @@ HOURS = {  # how long each step takes its people, at least and at most
     "appeal": (0.5, 5), "uphold": (3, 24), "dismiss": (3, 24), "object": (3, 24), "submit": (2, 22), "approve": (0.5, 8),
     "send_back": (0.5, 6), "record": (1, 20), "satisfied": (2, 20), "unsatisfied": (2, 20), "reopen": (20, 40),
     "follow_up": (20, 50), "request_extension": (0.5, 4), "grant_extension": (0.5, 5), "refuse_extension": (0.5, 5),
-    "relay": (0.3, 3), "respond": (1, 10), "join": (0.5, 4), "convene": (0.5, 4), "conclude": (4, 24),
+    "open_to_clerk": (0.2, 2), "statement": (0.5, 4), "relay": (0.3, 3), "respond": (1, 10), "join": (0.5, 4), "convene": (0.5, 4), "conclude": (4, 24),
     "urge": (0.2, 2), "instruct": (0.5, 5), "note": (0.2, 2),
 }  # fmt: skip
 LATE = (70, 150)  # hours
@@ -129,9 +130,9 @@ def at_work(moment: datetime, calendar: Calendar) -> datetime:
 
 
 def assign(
-    bad: Sequence[Visit], policy: Policy, calendar: Calendar, until: datetime, seed: int, *, home: str
+    bad: Sequence[Visit], policy: Policy, calendar: Calendar, until: datetime, seed: int, *, home: str, window: str
 ) -> Mapping[tuple[str, int], Script]:
-    """A script for each bad rating, by case: the organ `home` (its code) gets its desk, the newest are left alone, those a few
+    """A script for each bad rating, by case: the organ `home` (its code) and the clerk's `window` get their desk, the newest are left alone, those a few
     days old wait in each state, the rest go their ways.
     """
     random = Random(f"scripts {seed}")  # noqa: S311
@@ -145,7 +146,7 @@ def assign(
             text = UNRETURNED
         scripts[visit.project_no, visit.number] = Script(read(text), f"{seed} {visit.project_no}", pace)
 
-    for visit, task in on_the_desk((v for v in newest if v.organ.code == home), calendar, until):
+    for visit, task in on_the_desk((v for v in newest if v.organ.code == home), calendar, until, window):
         give(visit, task.script, QUICK)
     newest = [visit for visit in newest if (visit.project_no, visit.number) not in scripts]
     for visit in newest[:2]:

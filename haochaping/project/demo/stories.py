@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from haochaping.accounts.queries import clerks_at
 from haochaping.accounts.rules import Actor, citizen
 from haochaping.directory.queries import snapshot
 from haochaping.evaluation.commands import follow_up
@@ -29,7 +30,10 @@ if TYPE_CHECKING:
     from haochaping.project.demo.scripts import Script, Word
 
 SYSTEMS = {"auto_sign": "auto", "skip": "record"}  # what the system did in the place of a word
-BY_HANDLER = {"sign", "return", "contact", "relay", "confirm", "explain", "appeal", "request_extension", "submit"}
+BY_HANDLER = {
+    *("sign", "return", "contact", "relay", "open_to_clerk", "confirm", "explain", "appeal"),
+    *("request_extension", "submit"),
+}
 BY_REVIEWER = {"uphold", "dismiss"}
 
 
@@ -140,6 +144,8 @@ class Stories:
     def _actor(self, order: Order, word: Word) -> Actor:
         if word.verb in BY_HANDLER:
             return self.cast.handler_of(order.area_path, order.organ_path)
+        if word.verb == "statement":
+            return self.cast.actors["clerk"]
         if word.verb in BY_REVIEWER:
             return self.cast.actors["reviewer2" if word.way == "2" else "reviewer"]
         if word.verb in {"object", "satisfied", "respond"} or word.way == "citizen":
@@ -170,6 +176,8 @@ def facts_of(story: Story, word: Word, at: datetime, actor: Actor) -> dict[str, 
             return {"text": random.choice(sentences.ASKED)}
         case "respond":
             return {"text": random.choice(sentences.TOLD)}
+        case "open_to_clerk":
+            return {"clerk": next(iter(clerks_at(order.window_code)), ""), "text": sentences.ASKED_CLERK}
         case "contact":
             way = "phone" if order.opens_identity else random.choice(("relay", "hotline"))
             return {"way": way, "result": random.choice(sentences.TALKS)}
@@ -213,6 +221,7 @@ TOLD = {
     "urge": {"text": sentences.URGED},
     "instruct": {"text": sentences.INSTRUCTED},
     "note": {"text": sentences.REMARKED},
+    "statement": {"text": sentences.STATED},
     "convene": {"text": sentences.CONVENED},
     "conclude": {"text": sentences.CONCLUDED},
 }
