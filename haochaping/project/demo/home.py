@@ -46,11 +46,9 @@ class Task(NamedTuple):
 DESK = (  # ages ascend, so that giving each the newest rating that fits leaves what the later ones need
     Task("stop"),
     Task("stop"),
-    Task("sign contact stop", 2),
-    Task("sign contact confirm stop", 2),
-    Task("sign appeal:untrue stop", 2),
     Task("sign contact open_to_clerk stop", 2, at_window=True),
     Task("sign open_to_clerk statement contact confirm stop", 2, at_window=True),
+    Task("sign appeal:untrue stop", 2),
     Task("return stop", 3),
     Task("sign contact confirm submit approve stop", 3, signs=True),
     Task("sign contact confirm submit stop", 3),
