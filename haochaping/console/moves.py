@@ -14,9 +14,11 @@ from haochaping.rectification.queries import orders_for
 from haochaping.rectification.rules import STATE_NAMES, State
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
+
+    from django.http import QueryDict
 
     from haochaping.accounts.rules import Actor
     from haochaping.kit.errors import FieldError
@@ -38,10 +40,10 @@ class Input:
 
     @property
     def widget(self) -> str:
-        """radio, select, search, date, line or text."""
+        """radio, checks, select, search, date, line or text."""
         kind = self.field.kind
-        if kind == "flag":
-            return "radio"
+        if kind in {"flag", "files"}:
+            return "radio" if kind == "flag" else "checks"
         if kind == "choice":
             return "select" if 4 < len(self.choices) <= MANY else "radio" if 0 < len(self.choices) <= 4 else "search"
         return "date" if kind == "date" else "line" if self.field.name in SHORT else "text"
@@ -51,10 +53,22 @@ class Input:
         return FLAGS if self.field.kind == "flag" else self.field.choices
 
     @property
+    def chosen(self) -> list[str]:
+        """The values of a field that takes several."""
+        return self.value.split(",") if self.value else []
+
+    @property
     def said(self) -> str:
         """The value as a person reads it."""
+        if self.widget == "checks":
+            return "、".join(self.choices.get(value, value) for value in self.chosen)
         word = self.choices.get(self.value)
         return f"{word}（{self.value}）" if word and self.widget == "search" else word or self.value
+
+
+def typed(sent: QueryDict, ours: Container[str]) -> dict[str, str]:
+    """What somebody typed, by the fact's name; several values of one name joined by commas, as `needs` reads them."""
+    return {name: ",".join(map(str, sent.getlist(name))) for name in sent if name not in ours}
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,11 @@ _UNSAFE = re.compile(r"[^\w.()（）一-鿿-]+")
 
 def keep(event_id: UUID, kind: str, name: str, raw: bytes, *, by: str, now: datetime) -> Attachment:
     """Keep a picture for good. Refused 422 `attachment_*` for what is no JPEG, PNG or WebP, too large, or damaged."""
-    picture = redraw(raw)
+    return keep_drawn(event_id, kind, tidy(name), redraw(raw), by=by, now=now)
+
+
+def keep_drawn(event_id: UUID, kind: str, name: str, picture: bytes, *, by: str, now: datetime) -> Attachment:
+    """Keep what `redraw` drew, under a name that `tidy` made."""
     id_ = uuid4()
     with transaction.atomic():
         AttachmentBytes.objects.create(id=id_, blob=blobs.seal_bytes(picture, table=_TABLE, row=id_))
@@ -49,7 +53,7 @@ def keep(event_id: UUID, kind: str, name: str, raw: bytes, *, by: str, now: date
             id=id_,
             event_id=event_id,
             kind=kind,
-            name=tidy(name),
+            name=name,
             mime=MIME,
             size=len(picture),
             sm3=crypto.sm3(picture),

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID  # noqa: TC003  the route's own type
 
+from django.http import HttpResponse
 from ninja import Body, Field, Query, Router, Schema
 
+from haochaping.accounts.signing import Signed
 from haochaping.kit import clock
 from haochaping.kit.errors import FieldError, Refused
-from haochaping.rectification import queries, relay
+from haochaping.rectification import evidence, queries, relay
 from haochaping.rectification.commands import contribute, perform
 from haochaping.rectification.facts import brief, facts_for, last_day, timeline
 from haochaping.rectification.rules import State
@@ -33,6 +37,14 @@ WIRE = {
     "charged": "charged", "is_sealed": "isSealed", "project_no": "projectNo", "service_number": "serviceNumber",
     "service_time": "serviceTime", "assess_time": "assessTime",
 }  # fmt: skip
+
+
+FILE_BODY_MOST = 14 * 1024 * 1024  # bytes: a PDF of 10 MB in Base64
+
+
+class FileGiven(Schema):
+    name: str = Field(max_length=200, description="the file's name")
+    content: str = Field(description="the file in Base64: a picture of up to 5 MB, a PDF of up to 10 MB and 20 pages")
 
 
 class Asked(Schema):
@@ -88,6 +100,38 @@ def one_order(request: HttpRequest, order_no: str) -> dict[str, Any]:
     return _whole(queries.by_number(actor, order_no), actor)
 
 
+@router.post(
+    "/orders/{order_no}/files", auth=Signed(FILE_BODY_MOST), summary="Bring a file to an order: JPEG, PNG, WebP or PDF"
+)
+def bring_file(request: HttpRequest, order_no: str, given: FileGiven) -> dict[str, Any]:
+    """Kept as pictures, one a page. Its `id` goes into `files` of a move. Limits as in the console (docs/api.md)."""
+    actor = _actor(request)
+    order = queries.by_number(actor, order_no)
+    try:
+        raw = b64decode(given.content, validate=True)
+    except ValueError:
+        message = "content 应为文件内容的 Base64。"
+        raise Refused("fields_refused", 422, message, (FieldError("content", "malformed", message),)) from None
+    row = evidence.bring(order_id=order.pk, actor=actor, name=given.name, raw=raw, now=clock.now())
+    return next(file for file in _files(order, actor) if file["id"] == str(row.id))
+
+
+@router.get("/orders/{order_no}/files/{file_id}", summary="One page of a file, as a JPEG")
+def one_file(request: HttpRequest, order_no: str, file_id: UUID) -> HttpResponse:
+    """By the id of a page. That it was looked at is written down."""
+    actor = _actor(request)
+    _, picture = evidence.page(queries.by_number(actor, order_no), file_id, actor=actor, now=clock.now())
+    return HttpResponse(picture, content_type="image/jpeg", headers={"X-Content-Type-Options": "nosniff"})
+
+
+@router.delete("/orders/{order_no}/files/{file_id}", summary="Take back a file that one brought and no move names")
+def drop_file(request: HttpRequest, order_no: str, file_id: UUID) -> dict[str, Any]:
+    actor = _actor(request)
+    order = queries.by_number(actor, order_no)
+    evidence.drop(order_id=order.pk, file_id=file_id, actor=actor, now=clock.now())
+    return {"files": _files(order, actor)}
+
+
 @router.post("/orders/{order_no}/{verb}", summary="Move an order")
 def move_order(
     request: HttpRequest, order_no: str, verb: str, facts: Annotated[dict[str, Any] | None, Body()] = None
@@ -129,10 +173,12 @@ def _whole(order: Order, actor: Actor) -> dict[str, Any]:
                 "from": event.source,
                 "to": event.target,
                 "facts": [{"label": label, "value": value} for label, value in event.facts],
+                "files": [str(file.id) for file in event.files],
                 "isLate": event.is_late,
             }
             for event in timeline(order, actor)
         ],
+        "files": _files(order, actor),
         "messages": [
             {"by": each.by, "text": each.text, "day": _text(each.day), "at": _text(each.at)}
             for each in relay.said(order, actor)
@@ -155,6 +201,23 @@ def _whole(order: Order, actor: Actor) -> dict[str, Any]:
             for offer in queries.moves_open_to(order, actor, clock.now())
         ],
     }
+
+
+def _files(order: Order, actor: Actor) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": str(file.id),
+            "name": file.name,
+            "size": file.size,
+            "pages": [str(page) for page in file.pages],
+            "by": file.who,
+            "deptName": file.organ,
+            "at": _text(file.at),
+            "isNamed": file.is_named,
+            "isMine": file.is_mine,
+        }
+        for file in evidence.files(order, actor)
+    ]
 
 
 def _wire(order: Order, facts: dict[str, Any]) -> dict[str, Any]:

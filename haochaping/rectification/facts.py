@@ -11,9 +11,9 @@ from haochaping.evaluation.rules import LEVEL_NAMES, Level
 from haochaping.kit import clock
 from haochaping.kit.masks import mask_name, mask_phone, mask_text
 from haochaping.policy.rules import SEVERITY_NAMES, Severity
-from haochaping.rectification import sight
+from haochaping.rectification import evidence, sight
 from haochaping.rectification.cautions import standing_cautions
-from haochaping.rectification.models import Move, Order, OrderPart
+from haochaping.rectification.models import Evidence, Move, Order, OrderPart
 from haochaping.rectification.needs import NEEDS, need_of
 from haochaping.rectification.replies import to_json
 from haochaping.rectification.rules import CAUSE_NAMES, CHARGED_NAMES, STATE_NAMES, State, since_missed, who_is_charged
@@ -156,10 +156,11 @@ class Event:
     facts: tuple[tuple[str, str], ...]  # label and value, in words
     due: datetime | None
     is_late: bool
+    files: tuple[Evidence, ...] = ()  # those that the move names
 
 
 def timeline(order: Order, actor: Actor) -> list[Event]:
-    """The order's history from the beginning; one query.
+    """The order's history from the beginning; two queries.
 
     Those rated see no moment that is the rater's own but its day, the rater's words masked, and nothing of what an
     operator was told in confidence. Those who only look on, and a clerk, see days and parts, no moments and no names;
@@ -171,6 +172,7 @@ def timeline(order: Order, actor: Actor) -> list[Event]:
         hidden = NOT_FOR_ONLOOKERS
     elif sight.is_rated_side(actor) and not sight.may_see_case(order, actor):
         hidden = NOT_FOR_THE_RATED
+    files = {str(each.id): each for each in evidence.seen_by(order, actor)}
     events = []
     for move in Move.objects.filter(order_id=order.pk).order_by("n"):
         if view is View.OPENED and not _is_told(move, actor):
@@ -190,6 +192,7 @@ def timeline(order: Order, actor: Actor) -> list[Event]:
                 tuple(_words(move, hidden)),
                 due,
                 due is not None and due <= move.at,
+                tuple(files[id_] for id_ in move.facts.get("files", ()) if id_ in files),
             )
         )
     return events
@@ -218,7 +221,7 @@ def _words(move: Move, hidden: frozenset[str]) -> list[tuple[str, str]]:
     said = []
     for name in _asked(move):  # as the form asked; the database keeps no order of keys
         value = move.facts.get(name)
-        if value is None or name in hidden:
+        if value is None or name == "files" or name in hidden:
             continue
         need = need_of(move.verb, name)
         if isinstance(value, bool):

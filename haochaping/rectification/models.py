@@ -199,6 +199,22 @@ class RelayMessage(models.Model):
     at = models.DateTimeField()
 
 
+class Evidence(models.Model):
+    """证据材料: a file that somebody who works on an order brought; kept as pictures, one a page."""
+
+    id = models.UUIDField(primary_key=True)
+    order_id = models.UUIDField(db_index=True)
+    name = models.CharField("文件名", max_length=80)
+    pages = ArrayField(models.UUIDField())  # attachments, in order
+    size = models.BigIntegerField()  # bytes of all pages as kept
+    by = models.CharField(max_length=12)  # the part that its bringer played, or co_unit
+    actor_kind = models.CharField(max_length=8)
+    actor_id = models.CharField(max_length=64)
+    actor_name = models.CharField(max_length=64)
+    organ_name = models.CharField(max_length=200, blank=True, default="")
+    at = models.DateTimeField()
+
+
 class OpenedTo(models.Model):
     """A clerk to whom the unit has opened an order, so that they can state their view and appeal (design §1.3)."""
 

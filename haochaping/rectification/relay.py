@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from haochaping.accounts.rules import Role
 from haochaping.evaluation.queries import number_of_rater
 from haochaping.kit import clock
 from haochaping.kit.masks import mask_text
@@ -49,9 +48,9 @@ class Said:
 def said(order: Order, actor: Actor) -> list[Said]:
     """The exchange, oldest first: the rater's words masked and by the day for all who may not see the case (design §1.3).
 
-    Not for a clerk to whom the unit merely opened the order.
+    Only for whom the order stands open as a whole.
     """
-    if actor.kind == "person" and actor.roles <= {Role.CLERK}:
+    if sight.view_of(order, actor) is not sight.View.WHOLE:
         return []
     sees_case = sight.may_see_case(order, actor)
     return [

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from haochaping.accounts.queries import clerks_at
-from haochaping.evaluation.attachments import kept
 from haochaping.evaluation.queries import has_telephone
 from haochaping.kit import clock
 from haochaping.policy.rules import APPEAL_KINDS
-from haochaping.rectification import relay, rules
+from haochaping.rectification import evidence, relay, rules
 from haochaping.rectification.effects import is_owed
 from haochaping.rectification.models import Move
 from haochaping.rectification.sight import is_opened
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from haochaping.accounts.rules import Actor
     from haochaping.rectification.effects import Rulebook
     from haochaping.rectification.models import Order
-
-EVIDENCE = "evidence"  # kind of an attachment that those who work on an order brought
 
 
 def standing_of(order: Order, actor: Actor, rules_: Rulebook, now: datetime) -> Standing:
@@ -63,9 +60,7 @@ def standing_of(order: Order, actor: Actor, rules_: Rulebook, now: datetime) -> 
         was_set_aside=order.set_aside,
         offered={
             "clerk": clerks_at(order.window_code) if state.is_open else {},
-            "files": {str(each.id): each.name for each in kept(order.pk) if each.kind == EVIDENCE}
-            if state.is_open
-            else {},
+            "files": evidence.names(order, actor) if state.is_open else {},
             "reason_code": policy.return_reasons,
             "kind": {kind: APPEAL_KINDS[kind] for kind in policy.appeal.kinds},
         },

@@ -7,10 +7,11 @@ from datetime import timedelta
 import pytest
 
 from haochaping.accounts.models import Audit
-from haochaping.evaluation.attachments import keep
+from haochaping.evaluation import attachments
 from haochaping.kit.clock import held_at
 from haochaping.rectification.advance import advance
 from haochaping.rectification.commands import reopen_on_follow_up
+from haochaping.rectification.evidence import bring
 from tests.cast import NOW
 from tests.console.stage import CANARIES, CASE, bad_order, text
 from tests.console.test_order_pages import CONFIRM, SUBMIT, do, page_of
@@ -22,9 +23,10 @@ LATER = NOW + timedelta(hours=1)
 
 
 @pytest.fixture
-def order(as_):
+def order(as_, cast):
     order = bad_order()
     do(as_("rectifier"), order, "sign")
+    bring(order_id=order.pk, actor=cast.rectifier, name="排班表.png", raw=picture(), now=LATER)
     do(as_("rectifier"), order, "confirm", **CONFIRM)
     do(as_("rectifier"), order, "submit", **SUBMIT)
     do(as_("city"), order, "approve")
@@ -57,7 +59,7 @@ def test_archived_after_the_term_and_not_before_and_nothing_may_be_done_then(as_
 
 
 def test_the_supervisors_file_holds_facts_history_reply_verdict_and_evidence(as_, order):
-    kept = keep(order.pk, "evidence", "排班表.png", picture(), by="南京整改", now=LATER)
+    (kept,) = attachments.kept(order.pk)
     said = words_of(file_of(as_("city"), order).content)
     for words in (
         "差评工单归档单",

@@ -22,7 +22,7 @@ LATER = NOW + timedelta(hours=1)
 ROUTES = {pattern.name: pattern for pattern in CONSOLE.url_patterns}
 PAGES = [entry.page for entry in NAVIGATION] + ["password"]
 ENTRANCE = {"login", "login_code", "logout", "identity", "identity_back"}
-POSTS = ("orders_export", "order_move", "order_callback", "order_identity", "order_share")
+POSTS = ("orders_export", "order_move", "order_callback", "order_identity", "order_share", "order_evidence")
 ROLE_OF = {username: role for username, (_, role, _) in PEOPLE.items()}
 
 

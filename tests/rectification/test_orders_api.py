@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import io
 import json
+import random
+from base64 import b64encode
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.test import Client
+from PIL import Image
 
 from haochaping.accounts.signing import sign
 from haochaping.kit import clock
 from haochaping.rectification.models import Move, Order
+from haochaping.rectification.workflow import Part
 from tests.cast import NANJING, NOW, SUZHOU, Cast
+from tests.evaluation.test_attachments import picture
+from tests.papers import LOCKED, pdf
 from tests.rectification.conftest import FACTS, REAL_NAME, Stage, rate_badly
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ORDERS = "/api/v1/orders"
+APPEAL = {"kind": "untrue", "reason": "当日无此事", "evidence": "见附件"}
 
 
 @pytest.fixture(autouse=True)
@@ -157,3 +165,66 @@ def test_a_reply_that_says_nothing_is_answered_with_warnings_and_handed_in_all_t
     stage.fresh()
     stage.walk("approve")
     assert call(cast, "GET", one(stage))[1]["warnings"] == []
+
+
+class TestFiles:
+    """Evidence through the API: all that people can."""
+
+    def bring(self, stage: Stage, raw: bytes, name: str = "截图.png", **more: Any) -> tuple[int, Any]:
+        body = {"name": name, "content": b64encode(raw).decode()}
+        return call(stage.cast, "POST", one(stage, "/files"), body, **more)
+
+    def test_are_brought_named_by_a_move_listed_and_read(self, stage: Stage) -> None:
+        stage.walk("sign")
+        status, file = self.bring(stage, pdf(2), "说明.pdf")
+        assert (status, len(file["pages"]), file["isMine"]) == (200, 2, True)
+        status, told = call(stage.cast, "POST", one(stage, "/appeal"), APPEAL | {"files": [file["id"]]})
+        assert status == 200, told
+        assert told["history"][-1]["files"] == [file["id"]]
+        assert [(each["name"], each["isNamed"]) for each in told["files"]] == [("说明", True)]
+        target = one(stage, f"/files/{file['pages'][1]}")
+        headers = sign(stage.cast.app_id, stage.cast.secret, "GET", target, b"", clock.now())
+        answer = Client().get(target, headers=headers)
+        assert (answer["Content-Type"], answer.content[:3]) == ("image/jpeg", b"\xff\xd8\xff")
+        status, answer = call(stage.cast, "DELETE", one(stage, f"/files/{file['id']}"))
+        assert (status, answer["error"]["code"]) == (409, "evidence_named")
+
+    def test_are_taken_back_by_whoever_brought_them(self, stage: Stage) -> None:
+        stage.walk("sign")
+        file = self.bring(stage, picture())[1]
+        assert call(stage.cast, "DELETE", one(stage, f"/files/{file['id']}")) == (200, {"files": []})
+
+    def test_of_several_hundred_kilobytes_pass_and_too_large_a_body_does_not(self, stage: Stage) -> None:
+        stage.walk("sign")
+        noise = Image.frombytes("RGB", (600, 400), random.Random(1).randbytes(720_000))
+        out = io.BytesIO()
+        noise.save(out, "PNG")
+        assert len(out.getvalue()) > 500_000
+        assert self.bring(stage, out.getvalue())[0] == 200
+        status, answer = self.bring(stage, bytes(11 * 1024 * 1024))
+        assert (status, answer["error"]["code"]) == (413, "too_large")
+
+    def test_are_refused_as_a_page_refuses_them(self, stage: Stage) -> None:
+        stage.walk("sign")
+        status, answer = self.bring(stage, LOCKED)
+        assert (status, answer["error"]["code"]) == (422, "attachment_locked")
+        status, answer = call(stage.cast, "POST", one(stage, "/files"), {"name": "x", "content": "不是Base64"})
+        assert (status, answer["error"]["fields"][0]["field"]) == (422, "content")
+
+    def test_of_another_organ_are_not_there(self, stage: Stage) -> None:
+        stage.walk("sign")
+        file = self.bring(stage, picture())[1]
+        assert self.bring(stage, picture(), foreign=True)[0] == 404
+        for method in ("GET", "DELETE"):
+            assert call(stage.cast, method, one(stage, f"/files/{file['id']}"), foreign=True)[0] == 404
+
+
+def test_the_exchange_with_the_rater_is_told_masked_and_by_the_day(stage: Stage) -> None:
+    stage.walk("sign")
+    call(stage.cast, "POST", one(stage, "/relay"), {"text": "请问是哪天？"})
+    said = {"text": f"昨天，电话{REAL_NAME['mobile']}"}
+    stage.do("respond", stage.actors[Part.CITIZEN], **said)
+    told = call(stage.cast, "GET", one(stage))[1]
+    ours, theirs = told["messages"]
+    assert (ours["text"], theirs["text"], theirs["at"]) == ("请问是哪天？", "昨天，电话139****2222", None)
+    assert REAL_NAME["mobile"] not in json.dumps(told)

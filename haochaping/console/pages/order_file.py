@@ -13,15 +13,14 @@ from haochaping.console.access import needs
 from haochaping.console.places import hotline_name
 from haochaping.console.queries import area_name
 from haochaping.console.rules import MAY_OPEN
-from haochaping.evaluation.attachments import kept_of
 from haochaping.kit import clock
 from haochaping.kit.errors import Refused
+from haochaping.rectification import evidence
 from haochaping.rectification.facts import facts_for, timeline
 from haochaping.rectification.needs import VERDICTS
 from haochaping.rectification.queries import by_number
 from haochaping.rectification.rules import State
 from haochaping.rectification.sight import may_see_files
-from haochaping.rectification.standing import EVIDENCE
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -37,13 +36,12 @@ def order_file(request: HttpRequest, order_no: str) -> HttpResponse:
         raise Refused("not_your_role", 403, "您只能查看这个工单，不能打印归档单。")
     if State(order.state).is_open:
         raise Refused("not_possible_now", 409, "工单办结以后才有归档单。")
-    evidence = kept_of([order.pk], EVIDENCE).get(order.pk, [])
     context = {
         "order": order,
         "facts": facts_for(order, actor),
         "timeline": timeline(order, actor),
         "verdict": VERDICTS.get(order.verdict, ""),
-        "evidence": [(each, bytes(each.sm3).hex()) for each in evidence],
+        "evidence": [(each, bytes(each.sm3).hex()) for each in evidence.kept(order, actor)],
         "area": area_name(order.area_path),
         "hotline": hotline_name(order.rules_area),
         "day": clock.day(now),

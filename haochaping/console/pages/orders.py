@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.shortcuts import redirect, render
@@ -14,9 +14,10 @@ from haochaping.console import moves, replying
 from haochaping.console.access import needs
 from haochaping.console.places import hotline_name
 from haochaping.console.rules import MAY_OPEN, may_open
+from haochaping.evaluation.papers import ACCEPT
 from haochaping.kit import clock
 from haochaping.kit.errors import FieldError, Refused
-from haochaping.rectification import relay
+from haochaping.rectification import evidence, relay
 from haochaping.rectification.cautions import cautions_for
 from haochaping.rectification.commands import contribute, look_at_rater, reveal
 from haochaping.rectification.consequences.queries import DECIDE
@@ -39,6 +40,7 @@ from haochaping.rectification.workflow import VERBS, Part
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
+    from haochaping.accounts.rules import Actor
     from haochaping.rectification.commands import Others, Revealed
     from haochaping.rectification.models import Order
 
@@ -54,7 +56,7 @@ OURS = frozenset(
 @require_safe
 def order(request: HttpRequest, order_no: str) -> HttpResponse:
     """One order: what one may know of it, what happened, what one may do now."""
-    return _show(request, by_number(actor_of(request), order_no))
+    return show(request, by_number(actor_of(request), order_no))
 
 
 @needs(*MAY_OPEN["order_move"])
@@ -65,7 +67,7 @@ def move(request: HttpRequest, order_no: str, verb: str) -> HttpResponse:
     found = by_number(actor, order_no)
     if verb not in VERBS:
         raise Refused("unknown_verb", 404, "没有这一操作。")
-    typed = {name: value for name, value in request.POST.items() if name not in OURS and isinstance(value, str)}
+    typed = moves.typed(request.POST, OURS)
     return _make(request, found, verb, typed)
 
 
@@ -74,7 +76,7 @@ def move(request: HttpRequest, order_no: str, verb: str) -> HttpResponse:
 def callback(request: HttpRequest, order_no: str) -> HttpResponse:
     """The operator's one form after a call: `record` what was said, or `unsatisfied` where the rater still is."""
     found = by_number(actor_of(request), order_no)
-    typed = {name: value for name, value in request.POST.items() if name not in OURS and isinstance(value, str)}
+    typed = moves.typed(request.POST, OURS)
     verb = "unsatisfied" if typed.get("result") == "unsatisfied" else "record"
     return _make(request, found, verb, typed)
 
@@ -83,12 +85,12 @@ def _make(request: HttpRequest, found: Order, verb: str, typed: dict[str, str]) 
     actor, now = actor_of(request), clock.now()
     offer = next((offer for offer in moves_open_to(found, actor, now) if offer.verb == verb), None)
     if request.POST.get("back"):
-        return _show(request, found, verb=verb, typed=typed)
+        return show(request, found, verb=verb, typed=typed)
     if (
         offer is not None
         and (helped := replying.helped(found, offer, request.POST, typed, actor=actor, now=now)) is not None
     ):
-        return _show(request, found, verb=verb, typed=helped)
+        return show(request, found, verb=verb, typed=helped)
     is_final = offer is None or not offer.is_final or bool(request.POST.get("confirmed"))
     try:
         outcome = moves.make(
@@ -103,13 +105,13 @@ def _make(request: HttpRequest, found: Order, verb: str, typed: dict[str, str]) 
     except moves.Moved:
         found = by_number(actor, found.order_no)
         problem = f"这个工单刚刚由别人办理过，现为“{moves.stands_at(found)}”。您的操作没有提交，请看过最新情况再办。"
-        return _show(request, found, verb=verb, typed=typed, problem=problem, status=409)
+        return show(request, found, verb=verb, typed=typed, problem=problem, status=409)
     except Refused as no:
         if no.status not in {409, 422}:
             raise
         found = by_number(actor, found.order_no)
         problem = "没有提交，请按提示更正。" if no.fields else no.message
-        return _show(request, found, verb=verb, typed=typed, errors=no.fields, problem=problem, status=no.status)
+        return show(request, found, verb=verb, typed=typed, errors=no.fields, problem=problem, status=no.status)
     if not outcome.is_done and offer is not None:
         (form,) = moves.forms([offer], verb, typed)
         context = {
@@ -143,8 +145,8 @@ def identity(request: HttpRequest, order_no: str) -> HttpResponse:
     except Refused as no:
         if no.status == 404 and no.code == "not_found":
             raise
-        return _show(request, found, reveal_typed=reason, reveal_error=no.message, status=no.status)
-    return _show(request, found, revealed=revealed)
+        return show(request, found, reveal_typed=reason, reveal_error=no.message, status=no.status)
+    return show(request, found, revealed=revealed)
 
 
 @needs(*MAY_OPEN["reveal"])
@@ -153,7 +155,7 @@ def others(request: HttpRequest, order_no: str) -> HttpResponse:
     """Show which other orders the same person's ratings opened; that somebody looked is written down."""
     actor = actor_of(request)
     found = by_number(actor, order_no)
-    return _show(request, found, others=look_at_rater(found, actor=actor, now=clock.now()))
+    return show(request, found, others=look_at_rater(found, actor=actor, now=clock.now()))
 
 
 @needs(Role.HANDLER)
@@ -168,12 +170,12 @@ def share(request: HttpRequest, order_no: str) -> HttpResponse:
     except Refused as no:
         if no.status not in {409, 422}:
             raise
-        return _show(request, found, share_typed=text, share_error=no.message, status=no.status)
+        return show(request, found, share_typed=text, share_error=no.message, status=no.status)
     messages.success(request, "协办情况已提交给主办单位。")
     return redirect("console:order", found.order_no)
 
 
-def _show(
+def show(
     request: HttpRequest,
     found: Order,
     *,
@@ -186,11 +188,14 @@ def _show(
     status: int = 200,
     **more: str,
 ) -> HttpResponse:
+    """The order's page, with what was typed into its forms and what is wrong with it."""
     actor, now = actor_of(request), clock.now()
     forms = moves.forms(moves_open_to(found, actor, now), verb, typed, errors)
     view = view_of(found, actor)
     if view is not View.WHOLE:
-        return _show_masked(request, found, forms=forms, view=view, verb=verb, problem=problem, status=status)
+        return _show_masked(
+            request, found, forms=forms, view=view, verb=verb, problem=problem, status=status, more=more
+        )
     events = timeline(found, actor)
     is_calling = actor.has(Role.OPERATOR) and State(found.state) is State.CALLBACK
     calling = moves.calling_form(forms, typed if verb in CALLBACK_VERBS else None, errors) if is_calling else None
@@ -219,13 +224,22 @@ def _show(
         "may_see_others": may_see_others_of_rater(found, actor) and actor.has(*MAY_OPEN["reveal"]),
         "others": others,
         "shares": list(parts_for(actor).filter(order_id=found.id)),
+        "materials": _materials(found, actor),
         **more,
     }
     return render(request, "console/order.html", context, status=status)
 
 
 def _show_masked(
-    request: HttpRequest, found: Order, *, forms: list[moves.Form], view: View, verb: str, problem: str, status: int
+    request: HttpRequest,
+    found: Order,
+    *,
+    forms: list[moves.Form],
+    view: View,
+    verb: str,
+    problem: str,
+    status: int,
+    more: dict[str, str],
 ) -> HttpResponse:
     """For a clerk and those who only look on: a page of its own, so that nothing new on the other is theirs by oversight."""
     actor = actor_of(request)
@@ -241,5 +255,15 @@ def _show_masked(
         "verb_open": verb,
         "problem": problem,
         "wrong": [each for form in forms for each in form.errors],
+        "materials": _materials(found, actor),
+        "file_error": more.get("file_error", ""),
     }
     return render(request, "console/order_masked.html", context, status=status)
+
+
+def _materials(found: Order, actor: Actor) -> dict[str, Any]:
+    return {
+        "files": evidence.files(found, actor),
+        "may_bring": bool(evidence.part_of(found, actor)),
+        "accept": ACCEPT,
+    }
