@@ -245,13 +245,13 @@ def test_with_a_script_a_filter_changes_list_tabs_and_address_without_a_new_page
     log_in(page, live, "supervisor")
     page.goto(f"{live.url}/console/orders/")
     page.evaluate("window.isSamePage = true")
-    page.get_by_label("工单编号或事项").fill(mild.order_no)
-    page.get_by_label("满意度").select_option("2")
+    page.get_by_label("检索：编号或文字").fill(mild.order_no)
+    page.locator("#level").select_option("2")
     expect(page.locator("#rows tbody tr")).to_have_count(1)
     expect(page.locator("#tabs [aria-current]")).to_contain_text("1")
     assert "level=2" in page.url
     assert page.evaluate("window.isSamePage") is True
-    page.get_by_label("满意度").select_option("1")
+    page.locator("#level").select_option("1")
     expect(page.get_by_text("没有符合条件的工单")).to_be_visible()
 
 
