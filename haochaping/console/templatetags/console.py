@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 register = template.Library()
+SHORT = 14  # lines of a navigation that needs no folding
 
 
 @register.inclusion_tag("console/nav.html", takes_context=True)
@@ -38,7 +39,10 @@ def navigation(context: dict[str, Any], label: str) -> dict[str, Any]:
         url = reverse(f"console:{entry.page}")
         is_here = here == url if entry.page == "workbench" else here.startswith(url)
         groups.setdefault(entry.group, []).append({"entry": entry, "url": url, "is_here": is_here})
-    return {"groups": list(groups.items()), "label": label}
+    is_short = sum(map(len, groups.values())) <= SHORT
+    opened = {name for name, lines in groups.items() if is_short or any(line["is_here"] for line in lines)}
+    first = next((name for name in groups if name), "")
+    return {"groups": [(name, lines, name in opened | {first}) for name, lines in groups.items()], "label": label}
 
 
 @register.inclusion_tag("console/whoami.html", takes_context=True)
