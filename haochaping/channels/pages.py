@@ -152,7 +152,7 @@ def progress(request: HttpRequest, receipt: str) -> HttpResponse:
     if wait := misses.storm(client, now):
         return _too_many(request, wait)
     plain = receipt_of(receipt)
-    told = queries.progress(plain) if plain else None
+    told = queries.progress(plain, clock.now()) if plain else None
     if told is None:
         if wait := misses.miss(client, now):
             return _too_many(request, wait)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.db.models import Count
 
+from haochaping.accounts.rules import citizen
 from haochaping.channels.forms import Subject
 from haochaping.channels.models import Link
 from haochaping.channels.rules import Standing, latest, standing
@@ -19,7 +20,8 @@ from haochaping.kit.crypto import equal
 from haochaping.kit.masks import mask_text
 from haochaping.policy import queries as policy
 from haochaping.rectification.models import Order
-from haochaping.rectification.progress import PublicStep, public_progress
+from haochaping.rectification.progress import PublicStep, public_progress, rater_may
+from haochaping.rectification.queries import moves_open_to
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -143,7 +145,7 @@ class Told:
         return mask_text(self.ruling.reason) if self.ruling else ""
 
 
-def progress(receipt: str) -> Told | None:
+def progress(receipt: str, now: datetime) -> Told | None:
     """What a receipt leads to; None for any text that is no receipt of ours."""
     event_id = evaluation.event_id_of(receipt)
     if event_id is None:
@@ -156,7 +158,15 @@ def progress(receipt: str) -> Told | None:
         return Told(None, (), None, None, kept)
     rulings = evaluation.rulings(event_id)
     excluding = rulings[-1] if rulings and rulings[-1].excludes else None
-    return Told(rating, public_progress(event_id), order_told(event_id), excluding)
+    steps = [*public_progress(event_id), *_open_to_rater(event_id, now)]
+    return Told(rating, steps, order_told(event_id), excluding)
+
+
+def _open_to_rater(event_id: UUID, now: datetime) -> list[PublicStep]:
+    order = Order.objects.filter(id=event_id).first()
+    if order is None:
+        return []
+    return rater_may(order, {offer.verb for offer in moves_open_to(order, citizen(event_id), now)})
 
 
 def may_see(rating: Evaluation, app_id: str) -> bool:

@@ -267,8 +267,9 @@ PUBLIC = {
     "submit": "整改结果已提交，待审核",
     "send_back": "整改不符合要求，已发回重办",
     "approve": "办理结果已审核通过",
-    "record": "已回访",
-    "record.unreachable": "回访未联系上您",
+    "record": "已回访，工单办结",
+    "record.unreachable": "回访未联系上您，还会再联系",
+    "record.given_up": "多次回访未联系上您，工单办结；不满意的仍可追评",
     "skip": "工单已办结",
     "satisfied": "您对整改表示满意，工单已办结",
     "unsatisfied": "您对整改不满意，已要求重新整改",
@@ -294,4 +295,4 @@ WAITING_FOR = {
     State.REVIEWING: "主管部门审核",
     State.CALLBACK: "12345回访，听取您对整改的意见",
 }
-WAITING_UNCALLED = "期满办结（这件工单不作电话回访，对整改不满意请拨打12345）"
+WAITING_UNCALLED = "期满办结（这件工单不作电话回访；您满意不满意，都可以登录“我的办件”告诉我们，或拨打12345）"

@@ -110,7 +110,7 @@ def test_they_take_no_move_but_their_two(as_, order):
             assert client.post(f"/console/orders/{route}", facts).status_code == 403
     assert Move.objects.filter(order_id=order.id).count() == before
     verbs = {each["action"].rsplit("/", 1)[1] for each in _forms(page_of(client, order))}
-    assert verbs == {"statement", "appeal"}
+    assert verbs == {"statement", "appeal", "files"}, "and they may bring material for them"
 
 
 def test_an_order_that_goes_to_another_organ_is_closed_to_them_again(as_, order):

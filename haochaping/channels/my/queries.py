@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from haochaping.accounts.rules import citizen
 from haochaping.channels.models import CitizenSession, LoginCode
-from haochaping.channels.my.rules import ANSWER, MOVES, Person, is_raters_own
+from haochaping.channels.my.rules import ANSWER, MOVES, Person, is_raters_own, what_a_follow_up_causes
 from haochaping.channels.queries import window_name
 from haochaping.channels.rules import by_when, latest
 from haochaping.evaluation.models import (
@@ -28,7 +28,7 @@ from haochaping.evaluation.rules import CHANNEL_NAMES, LEVEL_NAMES, Assurance, C
 from haochaping.kit import blobs, ids
 from haochaping.kit.errors import Refused
 from haochaping.rectification.models import Order
-from haochaping.rectification.progress import PublicStep, public_progress
+from haochaping.rectification.progress import PublicStep, public_progress, rater_may, reopens_by
 from haochaping.rectification.queries import moves_open_to
 from haochaping.rectification.relay import Said, said_to_rater
 from haochaping.rectification.rules import STATE_NAMES, State
@@ -188,6 +188,7 @@ class Service:
     steps: list[PublicStep]
     ruling: Ruling | None  # the last one, if it keeps the rating out of the figures
     verbs: tuple[str, ...]  # moves of the order that are open to the rater
+    yours: list[PublicStep] = field(default_factory=list)  # what the rater may do now, in words
     said: list[Said] = field(default_factory=list)  # through the platform, between the rater and those who work on it
 
     @property
@@ -219,6 +220,14 @@ class Service:
     @property
     def may_follow_up(self) -> bool:
         return self.rating is not None and self.follow_up is None
+
+    @property
+    def follow_up_causes(self) -> str:
+        """What a bad 追评 would do; "" where no order stands behind the rating."""
+        order = self.line.order
+        if order is None:
+            return ""
+        return what_a_follow_up_causes(is_open=order.closed_at is None, reopens_by=reopens_by(order))
 
     @property
     def follow_up_level_name(self) -> str:
@@ -264,6 +273,7 @@ def _whole(line: Line, now: datetime) -> Service:
         public_progress(id_),
         told[-1] if told and told[-1].excludes else None,
         tuple(offer.verb for offer in offers if offer.verb in MOVES),
+        rater_may(line.order, {offer.verb for offer in offers}) if line.order else [],
         said_to_rater(id_) if line.order else [],
     )
 

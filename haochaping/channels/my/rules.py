@@ -10,7 +10,7 @@ from haochaping.kit.blobs import normal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
+    from datetime import date, datetime
 
 CODE_LIVES = timedelta(minutes=5)
 TRIES = 5  # at one code
@@ -159,6 +159,18 @@ WITHDRAWALS = {
         is_grave=True,
     ),
 }
+
+
+def what_a_follow_up_causes(*, is_open: bool, reopens_by: date | None) -> str:
+    """What a bad 追评 does to the order of this rating, in words; `reopens_by`: until when it takes it up again."""
+    if is_open:
+        return "只有一次机会，建议看到答复、工单办结以后再写：现在写不会另外重新整改。"
+    if reopens_by is not None:
+        day = f"{reopens_by.year}年{reopens_by.month}月{reopens_by.day}日"
+        return f"追评“不满意”或“非常不满意”的，工单重新整改一次，最迟{day}（含当日）提交。"
+    return "工单不会因为追评再办一次，承办单位和主管部门看得到您的追评。"
+
+
 ACTS = MOVES | WITHDRAWALS
 DONE = {name: act.done for name, act in ACTS.items()} | {
     "rated": "评价已收到，谢谢您。",
