@@ -26,8 +26,14 @@ if TYPE_CHECKING:
 COUNTED = 1_000  # ended orders are counted so far and no further
 SIZES = (20, 50, 100)  # lines of a page
 ENDED = (State.CLOSED, State.VOIDED)
-TABS = (("open", "在办"), ("late", "超期"), *((str(s), STATE_NAMES[s]) for s in State), ("all", "全部"))
-QUICK = {"open": ("step", "number"), "closed": ("closed",), "voided": ("closed",), "all": ("number",)}  # by an index
+ARCHIVED = "archived"
+OVER = (*ENDED, ARCHIVED)  # the ended ones that may still be taken up again stand apart from those that may not
+TABS = (
+    *(("open", "在办"), ("late", "超期")),
+    *((str(s), STATE_NAMES[s]) for s in State),
+    *((ARCHIVED, "已归档"), ("all", "全部")),
+)
+QUICK = {"open": ("step", "number"), **dict.fromkeys(OVER, ("closed",)), "all": ("number",)}  # by an index
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,7 @@ class Tally:
 
 def tallies(asked: OrderFilter, now: datetime) -> dict[str, Tally]:
     """How many of the orders that are asked for stand in each tab: open ones exactly, for they are few; ended ones up to
-    `COUNTED`. Two queries.
+    `COUNTED`. Three queries.
     """
     open_states = [str(state) for state in State if state.is_open]
     counted = (
@@ -63,7 +69,9 @@ def tallies(asked: OrderFilter, now: datetime) -> dict[str, Tally]:
     ended = Counter(first[0].union(*first[1:], all=True))
     for state in ENDED:
         found[state] = Tally(min(ended[state], COUNTED), ended[state] > COUNTED)
-    parts = [found[name] for name in ("open", *ENDED)]
+    archived = of_tab(asked, ARCHIVED, now).order_by()[: COUNTED + 1].count()
+    found[ARCHIVED] = Tally(min(archived, COUNTED), archived > COUNTED)
+    parts = [found[name] for name in ("open", *OVER)]
     found["all"] = Tally(sum(part.n for part in parts), any(part.is_more for part in parts))
     return found
 
@@ -73,8 +81,12 @@ def of_tab(asked: OrderFilter, tab: str, now: datetime, *, are_many: bool = Fals
     rows: QuerySet[Order] = asked.qs
     if tab == "all":
         return asked.narrowed(rows, are_many=are_many)
+    if tab == ARCHIVED:
+        rows = rows.filter(closed_at__isnull=False, archived_at__isnull=False)
+        return asked.narrowed(rows, are_many=are_many)
     if tab in ENDED:
-        return asked.narrowed(rows.filter(state=tab, closed_at__isnull=False), tab, are_many=are_many)
+        rows = rows.filter(state=tab, closed_at__isnull=False, archived_at=None)
+        return asked.narrowed(rows, tab, are_many=are_many)
     rows = rows.filter(closed_at=None)
     if tab == "late":
         rows = rows.filter(is_overdue(now))
@@ -104,7 +116,7 @@ def ordered(
         return rows.order_by(*by), sort
     if tab == "all":
         return rows.order_by("-order_no"), "-number"
-    if tab in ENDED:
+    if tab in OVER:
         return rows.order_by("-closed_at", "-order_no"), "-closed"
     return rows.order_by("step_due", "order_no"), "step"
 

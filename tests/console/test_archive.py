@@ -42,6 +42,7 @@ def file_of(client, order, status=200):
 
 def test_archived_after_the_term_and_not_before_and_nothing_may_be_done_then(as_, order):
     assert "/reopen" in page_of(as_("city"), order)
+    assert (_listed(as_("city"), "closed", LATER), _listed(as_("city"), "archived", LATER)) == (1, 0)
     advance(order.archive_due - timedelta(minutes=1))
     order.refresh_from_db()
     assert order.archived_at is None
@@ -49,6 +50,8 @@ def test_archived_after_the_term_and_not_before_and_nothing_may_be_done_then(as_
     advance(after)
     order.refresh_from_db()
     assert order.archived_at == after
+    assert (_listed(as_("city"), "closed", after), _listed(as_("city"), "archived", after)) == (0, 1)
+    assert _listed(as_("city"), "all", after) == 1
     page = page_of(as_("city"), order, after)
     assert "已归档" in text(page)
     assert f"/console/orders/{order.order_no}/reopen" not in page
@@ -93,3 +96,8 @@ def test_nobody_else_gets_a_file_nor_anybody_before_the_end(as_, order):
     for username in ("foreign_city", "foreign_rectifier"):
         file_of(as_(username), order, 404)
     file_of(as_("city"), bad_order("NJ-OPEN"), 409)
+
+
+def _listed(client, tab, now) -> int:
+    with held_at(now):
+        return len(client.get(f"/console/orders/?state={tab}").context["rows"])
