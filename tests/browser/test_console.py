@@ -17,6 +17,8 @@ from haochaping.analytics.commands import rebuild_lake
 from haochaping.evaluation.records import read_evaluation
 from haochaping.flow.admit import admit
 from haochaping.kit import clock
+from haochaping.rectification.briefs import commands as briefs
+from haochaping.rectification.briefs.rules import TEXTS
 from haochaping.rectification.commands import perform
 from haochaping.rectification.models import Order
 from tests.cast import BAD, NANJING, PASSWORD, PROVINCE_OFFICE, wire_rating
@@ -67,7 +69,15 @@ PAGES = {
         "exchange/",
         "pressings/",
         "templates/new",
+        "supervision/",
+        "supervision/?show=soon",
+        "meetings/",
+        "briefs/",
+        "briefs/new",
+        "briefs/{brief}/",
     ),
+    "leader": ("supervision/", "meetings/", "briefs/{submitted}/"),
+    "observer": ("orders/", "orders/{verifying}/"),
     "admin": (
         "",
         "directory/?kind=windows",
@@ -90,7 +100,7 @@ PAGES = {
         "locks/",
     ),
     "audit": ("audit/", "audit/?who=rectifier&result=ok"),
-    "clerk": ("overview/",),
+    "clerk": ("", "overview/", "orders/{opened}/"),
 }
 
 
@@ -133,13 +143,37 @@ def people_to_look_at(live: Live) -> dict[str, str]:
 SCENE: dict[str, str] = {}
 
 
+def opened_to_the_clerk(live: Live) -> Order:
+    """An order that waits for a meeting, about which a clerk is asked."""
+    order, now = bad_order(live, 1), clock.now()
+    asked = {"clerk": live.cast.clerk.id, "text": "请说明当天的情况。"}
+    for verb, who, facts in (("open_to_clerk", "rectifier", asked), ("convene", "city", {"text": "系统归口不清。"})):
+        perform(order_id=order.pk, verb=verb, actor=getattr(live.cast, who), facts=facts, now=now)
+    return order
+
+
+def briefs_to_read(live: Live, order: Order) -> dict[str, str]:
+    """A brief that is being written, and one that waits for the leader."""
+    actor, now, made = live.cast.supervisor, clock.now(), {}
+    for name in ("brief", "submitted"):
+        one = briefs.draft(
+            "关于排队的专报", [order.pk], asked=[("原因", "办理效率")], office="省督办", actor=actor, now=now
+        )
+        briefs.write(one.pk, dict.fromkeys(TEXTS, "排队两小时。"), [], seen="1", actor=actor)
+        made[name] = str(one.pk)
+    briefs.act(one.pk, "submit", "", actor=actor, now=now)
+    return made
+
+
 @pytest.fixture
 def scene(live: Live) -> dict[str, str]:
     """The orders of the pages below; this process's server keeps them."""
     if not SCENE:
         made = {"dispatched": bad_order(live), "verifying": bad_order(live, 1), "callback": bad_order(live, 4)}
         made["late"] = bad_order(live, 1, days_ago=4)
+        made["opened"] = opened_to_the_clerk(live)
         SCENE.update({name: order.order_no for name, order in made.items()})
+        SCENE.update(briefs_to_read(live, made["verifying"]))
         SCENE.update(people_to_look_at(live))
         rebuild_lake(now=clock.now())
     return SCENE

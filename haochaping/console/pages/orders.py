@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
@@ -244,6 +245,8 @@ def _show_masked(
     """For a clerk and those who only look on: a page of its own, so that nothing new on the other is theirs by oversight."""
     actor = actor_of(request)
     events = timeline(found, actor)
+    asked_first = sorted(forms, key=lambda form: form.verb != "statement")  # what they were asked for, before an appeal
+    forms = [replace(form, is_open=form.verb == (verb or "statement")) for form in asked_first]
     context = {
         "order_no": found.order_no,
         "seen": found.moves,
