@@ -144,7 +144,7 @@ def rater_may(order: Order, verbs: Collection[str]) -> list[PublicStep]:
     """What the rater may do now, in words: `verbs` are the moves that the table opens to them at this moment."""
     may = []
     if "respond" in verbs:
-        may.append(PublicStep("yours", None, "回复办理人员的留言", "留言和回复都看不到您的姓名、电话。"))
+        may.append(PublicStep("yours", None, "回复办理人员的留言", "对方看不到您的姓名和电话。"))
     if "unsatisfied" in verbs:
         what = "仍不满意的，工单办结，并记为不满意。" if order.unsatisfied else "不满意的，退回承办单位重新整改。"
         may.append(PublicStep("yours", None, "说说对整改满意还是不满意", what, by=last_day(order.step_due)))

@@ -15,7 +15,9 @@ from haochaping.kit import clock, ids
 from haochaping.kit.errors import Refused
 from haochaping.policy.queries import calendar, policy_at
 from haochaping.project.demo import sentences
+from haochaping.project.demo.scans import scan
 from haochaping.rectification.commands import perform, reopen_on_follow_up, reveal
+from haochaping.rectification.evidence import bring
 from haochaping.rectification.models import Move, Order
 from haochaping.rectification.rules import State
 
@@ -139,6 +141,9 @@ class Stories:
             reveal(order, actor=self.cast.actors["operator"], reason="回访核实整改结果", now=at - timedelta(minutes=3))
         actor = self._actor(order, word)
         facts = facts_of(story, word, at, actor)
+        if word.verb == "appeal" or (word.verb == "submit" and story.script.random(-2).random() < SHOWN_SHARE):
+            name, raw = scan(story.script.random(-2))
+            facts["files"] = [str(bring(order_id=order.pk, actor=actor, name=name, raw=raw, now=at).pk)]
         story.order = perform(order_id=order.pk, verb=word.verb, actor=actor, facts=facts, now=at)
 
     def _actor(self, order: Order, word: Word) -> Actor:
@@ -155,6 +160,7 @@ class Stories:
         return self.cast.supervisor_of(order.area_path)
 
 
+SHOWN_SHARE = 0.2  # of the rectifications are shown by a picture
 STOCK_SHARE = 0.1  # of the replies say nothing
 PRESSED_SHARE = 0.08  # of the raters who are called were pressed
 
