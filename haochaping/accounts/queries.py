@@ -15,7 +15,7 @@ from haochaping.kit import blobs
 from haochaping.kit.errors import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from django.http import HttpRequest
 
@@ -186,6 +186,42 @@ def clerks_at(window: str) -> dict[str, str]:
         return {}
     grants = Grant.objects.filter(role=Role.CLERK, window=window, person__is_active=True).select_related("person")
     return {str(grant.person_id): grant.person.name for grant in grants.order_by("person__name", "person_id")}
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Somebody active who holds a role, and within which scope."""
+
+    person_id: str
+    role: Role
+    scope: Scope
+    organ: str  # path of the unit they belong to, "" where that is not known
+
+
+def holders(roles: Iterable[Role], *, area: str, organ: str) -> list[Holder]:
+    """Everybody who holds one of these roles over that place: `area` a prefix, `organ` a path, "" where there is none.
+
+    A clerk's grants of single windows do not count.
+    """
+    parts = organ.strip("/").split("/") if organ else []
+    paths = ["", *("/" + "/".join(parts[:n]) + "/" for n in range(1, len(parts) + 1))]
+    grants = Grant.objects.filter(
+        role__in=list(roles), window="", area__in=[area[:n] for n in range(len(area) + 1)], organ__in=paths
+    )
+    rows = grants.filter(person__is_active=True).order_by("person_id", "id")
+    return [
+        Holder(str(person_id), Role(role), Scope(at, path), home)
+        for person_id, role, at, path, home in rows.values_list("person_id", "role", "area", "organ", "person__organ")
+    ]
+
+
+def phones_of(person_ids: Iterable[str]) -> dict[str, str]:
+    """The telephones at work of those of these people who are active and have one: for sending to, never for showing."""
+    people = Person.objects.filter(pk__in=list(person_ids), is_active=True, phone__isnull=False)
+    return {
+        str(person.pk): blobs.unseal(bytes(person.phone or b""), table="accounts_person", row=str(person.pk))["phone"]
+        for person in people
+    }
 
 
 def _read_app(app_id: str) -> AppInfo | None:

@@ -83,6 +83,7 @@ def chapters(policy: Policy) -> list[Chapter]:
             said("回访", f"实名差评回访{p.callback.real_name:.0%}，其他抽查{p.callback.others:.0%}，最多拨打{p.callback.tries}次", p.callback),
             said("重新整改", f"办结后可重新打开{p.reopen.times}次", p.reopen),
             said("到期提醒", f"到期前{p.warnings.before}提醒", p.warnings.before),
+            said("提醒工作人员的时间", f"工作日{p.hours.morning}、{p.hours.afternoon}", p.hours),
             *(said("超期上报", f"超期{step.overdue_by}报{'督办人员' if step.to == 'supervisor' else '领导'}", step) for step in p.warnings.escalation),
         )),
         Chapter("邀请评价", (

@@ -72,6 +72,7 @@ LABELS: dict[str, Label] = {
     "Policy.callout": Label("未评回访"),
     "Policy.kiosk": Label("自助终端"),
     "Policy.tablet": Label("窗口评价器"),
+    "Policy.hours": Label("工作时间", "提醒工作人员的短信只在工作日的这些时间里发，其余的等到下一个工作半天。"),
     "Sourced.source": Label("依据"),
     "Sourced.stated": Label("暂定", "没有文件规定这个数值，是平台的中性取值。"),
     "Sourced.note": Label("说明"),
@@ -158,6 +159,8 @@ LABELS: dict[str, Label] = {
     "Callout.quota": Label("对同一人"),
     "Callout.tries": Label("最多拨打几次"),
     "Tablet.staff": Label("待机画面", choices=STAFF_WORDS),
+    "Hours.morning": Label("上午", "写作 08:30-12:00。"),
+    "Hours.afternoon": Label("下午", "写作 13:30-17:30。"),
     "Kiosk.days": Label("刷身份证后列出近几天的服务"),
 }
 

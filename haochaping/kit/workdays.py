@@ -157,6 +157,26 @@ def deadline(start: datetime, term: Term, calendar: Calendar) -> Deadline:
     return Deadline(end, provisional=not all(map(calendar.is_settled, counted)))
 
 
+def nearing(due: datetime, term: Term, calendar: Calendar) -> datetime:
+    """From when on less than the term is left until `due`: one that began then would end after it."""
+    if term.unit == "hour":
+        return (due - timedelta(hours=term.n)).astimezone(UTC)
+    if term.n == 0:
+        return due
+    there = due.astimezone(clock.CHINA)
+    is_late = there.time() < NOON  # the last half that is over by then is an afternoon
+    day, left = there.date() if term.unit == "halfday" and not is_late else there.date() - _DAY, term.n
+    if term.unit == "day":
+        return _end_of(day - _DAY * term.n)
+    while left := left - calendar.is_workday(day):
+        if term.unit == "halfday" and is_late:
+            is_late = False
+        else:
+            day, is_late = day - _DAY, True
+    begins = NOON if term.unit == "halfday" and is_late else time()
+    return datetime.combine(day, begins, clock.CHINA).astimezone(UTC)
+
+
 def _end_of(day: date) -> datetime:
     return datetime.combine(day + _DAY, time(), clock.CHINA).astimezone(UTC)
 

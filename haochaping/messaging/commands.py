@@ -68,7 +68,7 @@ def send(
     id_ = uuid4()
     row = Message(
         id=id_,
-        key=crypto.hmac_sm3(keys.key("content"), b"message\x00" + key.encode())[:16],
+        key=_digest(key),
         kind=kind,
         blob=blobs.seal({"mobile": mobile, "text": text}, table=TABLE, row=id_),
         phone_index=blobs.blind("phone", mobile),
@@ -84,6 +84,17 @@ def send(
     if kind is Kind.CODE:
         wake()
     return True
+
+
+def sent_before(asked: Iterable[str]) -> set[str]:
+    """Those of these keys with which something was put into the queue already, whatever became of it."""
+    digests = {_digest(key): key for key in asked}
+    found = Message.objects.filter(key__in=list(digests)).values_list("key", flat=True)
+    return {digests[bytes(digest)] for digest in found}
+
+
+def _digest(key: str) -> bytes:
+    return crypto.hmac_sm3(keys.key("content"), b"message\x00" + key.encode())[:16]
 
 
 def wake(later: timedelta = timedelta()) -> None:
@@ -134,6 +145,12 @@ def withdraw(event_ids: Iterable[UUID], *, now: datetime, kinds: Iterable[Kind] 
         state=State.SUPPRESSED, error="withdrawn", next_at=None, ended_at=now
     )
     return done + waiting.exclude(state=State.QUEUED).update(not_after=now)
+
+
+def drop_outdated(*, now: datetime) -> int:
+    """What nobody tried to send before its time was over is not sent any more; how many."""
+    late = Message.objects.filter(state=State.QUEUED, not_after__lte=now)
+    return late.update(state=State.SUPPRESSED, error="too_late", next_at=None, ended_at=now)
 
 
 def retry(rows: QuerySet[Message], *, now: datetime) -> int:

@@ -8,7 +8,7 @@ from django.db import close_old_connections
 from procrastinate.contrib.django import app
 
 from haochaping.kit import clock
-from haochaping.messaging import commands, queries, sending
+from haochaping.messaging import commands, notices, queries, sending
 from haochaping.messaging.rules import CODE_TRY_EVERY
 
 LONGEST = 25.0  # seconds: a stopping worker waits for it; the next minute goes on
@@ -40,3 +40,4 @@ def ask_for_receipts(timestamp: int) -> None:  # noqa: ARG001
 def forget_numbers(timestamp: int) -> None:  # noqa: ARG001
     close_old_connections()
     commands.forget(now=clock.now())
+    notices.forget_notices(now=clock.now())

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
-from haochaping.messaging.rules import OPEN_STATES, Kind, State
+from haochaping.messaging.rules import OPEN_STATES, Kind, NoticeKind, State
 
 
 class Message(models.Model):
@@ -41,6 +42,36 @@ class Message(models.Model):
             models.Index(fields=["event_id"], name="message_by_event", condition=Q(event_id__isnull=False)),
             models.Index(fields=["state"], name="message_stuck", condition=Q(state=State.FAILED.value)),
         ]
+
+
+class Notice(models.Model):
+    """通知: one thing that one person at work is told, once. Nothing of a citizen stands in it."""
+
+    recipient = models.CharField(max_length=64)  # whoever uses this room knows whose it is
+    key = models.CharField(max_length=80)  # what it tells of
+    kind = models.CharField("种类", max_length=8, choices=[(k.value, k.name_zh) for k in NoticeKind])
+    text = models.CharField("内容", max_length=200)
+    url = models.CharField(max_length=100)
+    area = models.CharField(max_length=12, blank=True, default="")  # the place whose working hours hold
+    at = models.DateTimeField()
+    read_at = models.DateTimeField("已读时间", null=True)
+    is_texted = models.BooleanField(default=False)  # counted in an SMS, or found not to be wanted in one
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["recipient", "key"], name="notice_once")]
+        indexes = [
+            models.Index(fields=["recipient", "-at", "-id"], name="notice_by_time"),
+            models.Index(fields=["recipient"], name="notice_unread", condition=Q(read_at=None)),
+            models.Index(fields=["recipient"], name="notice_to_text", condition=Q(read_at=None, is_texted=False)),
+            models.Index(fields=["at"], name="notice_by_age"),
+        ]
+
+
+class NoticeSetting(models.Model):
+    """通知设置: of which kinds somebody wants no SMS. Notices in the console always come."""
+
+    recipient = models.CharField(primary_key=True, max_length=64)
+    no_text = ArrayField(models.CharField(max_length=8), default=list)
 
 
 class Stop(models.Model):

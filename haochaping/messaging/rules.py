@@ -43,6 +43,32 @@ ASKING = (Kind.INVITATION, Kind.REMINDER)  # pointless once the service is rated
 KIND_NAMES = {Kind.CODE: "验证码", Kind.INVITATION: "邀评", Kind.REMINDER: "提醒", Kind.NOTICE: "通知"}
 
 
+class NoticeKind(StrEnum):
+    """What somebody at work is told in the console, and by SMS unless they switched that off."""
+
+    TASK = "task"  # 新任务: it is theirs to act now
+    DUE = "due"  # 即将到期
+    LATE = "late"  # 超期
+    RAISED = "raised"  # 超期上报
+    ASKED = "asked"  # 督办事项: urged, instructed, joined, asked for a statement
+    NEWS = "news"  # 办理进展: nothing to be done
+
+    @property
+    def name_zh(self) -> str:
+        return NOTICE_NAMES[self]
+
+
+NOTICE_NAMES = {
+    NoticeKind.TASK: "新任务",
+    NoticeKind.DUE: "即将到期",
+    NoticeKind.LATE: "超期",
+    NoticeKind.RAISED: "超期上报",
+    NoticeKind.ASKED: "督办事项",
+    NoticeKind.NEWS: "办理进展",
+}
+NOTICES_KEPT = timedelta(days=90)
+
+
 class State(StrEnum):
     QUEUED = "queued"  # 待发送
     SENDING = "sending"  # 发送中: claimed until `next_at`; afterwards the outcome is unknown

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date  # noqa: TC003  msgspec reads the annotations
+from datetime import date, time
 from enum import StrEnum
 from functools import cached_property
 from typing import Literal
@@ -260,6 +260,21 @@ class Invitation(Sourced, frozen=True, kw_only=True):
         return self.enabled and (point or _BY_STATUS.get(pro_status, "")) in self.after
 
 
+class Hours(Sourced, frozen=True, kw_only=True, dict=True):
+    """工作时间: when people at work are written to, in the morning and in the afternoon of a working day (China)."""
+
+    morning: str
+    afternoon: str
+
+    @cached_property
+    def halves(self) -> tuple[tuple[time, time], tuple[time, time]]:
+        """From when to when each of the two lasts; ValueError for what is no pair of hours."""
+        (begin, rest), (again, end) = (
+            [time.fromisoformat(part) for part in half.split("-")] for half in (self.morning, self.afternoon)
+        )
+        return (begin, rest), (again, end)
+
+
 class Quota(Sourced, frozen=True, kw_only=True):
     """At most `n` to one citizen within a term."""
 
@@ -316,6 +331,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     callout: Callout
     kiosk: Kiosk
     tablet: Tablet
+    hours: Hours
 
     def level_name(self, level: int) -> str:
         return self.levels.names[level - 1]

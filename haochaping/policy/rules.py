@@ -63,6 +63,7 @@ DIMENSIONS = {"business": "业务", "service": "服务"}  # rules, material, pro
 LONGEST = 1000  # a longer limit is a slip of the pen
 LINK_DAYS = range(7, 31)  # security.md T2
 _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
+_SPAN = re.compile(rf"{_CLOCK.pattern}-{_CLOCK.pattern}")
 _SIGNATURE = re.compile(r"[^\s【】]{2,16}")
 
 
@@ -184,6 +185,7 @@ def summary(policy: Policy) -> list[str]:
         f"未评回访：抽 {p.callout.share:.0%}，同一人 {p.callout.quota.within}内至多 {p.callout.quota.n} 次，拨打 {p.callout.tries} 次{_mark(p.callout)}",
         f"自助终端：列出近 {p.kiosk.days} 天的服务{_mark(p.kiosk)}",
         f"窗口评价器：{STAFF_WORDS[p.tablet.staff]}{_mark(p.tablet)}",
+        f"工作时间：{p.hours.morning}，{p.hours.afternoon}{_mark(p.hours)}",
     ]
     return lines
 
@@ -292,7 +294,24 @@ def _asking(p: Policy) -> list[tuple[bool, str, str]]:
         (call.quota.n >= 1, "callout.quota.n", "至少 1 次"),
         (call.tries >= 1, "callout.tries", "至少 1 次"),
         (1 <= p.kiosk.days <= 366, "kiosk.days", "应为 1 至 366 天"),
+        *(
+            (bool(_SPAN.fullmatch(span)), f"hours.{half}", "应写作 08:30-12:00 这样的起止钟点")
+            for half, span in _spans(p)
+        ),
+        (_follow_each_other(p), "hours", "上午、下午应依次早于后者，不重叠"),
     ]
+
+
+def _spans(p: Policy) -> tuple[tuple[str, str], ...]:
+    return (("morning", p.hours.morning), ("afternoon", p.hours.afternoon))
+
+
+def _follow_each_other(p: Policy) -> bool:
+    """Whether morning and afternoon begin before they end, one after the other; what is malformed is told elsewhere."""
+    if not all(_SPAN.fullmatch(span) for _, span in _spans(p)):
+        return True
+    (begin, rest), (again, end) = p.hours.halves
+    return begin < rest <= again < end
 
 
 def _trigger(n: int, trigger: Trigger) -> list[tuple[bool, str, str]]:

@@ -102,6 +102,7 @@ def _new_order(rated: RatedBad, now: datetime) -> Order:
     order.sampled = rules.is_sampled(rated.id, rules_.policy.callback.others)
     is_clear = bool(order.organ_code and order.organ_path)
     enter(order, State.DISPATCHED if is_clear else State.ARBITRATING, since=now, now=now, rules_=rules_, anew=True)
+    order.remind_at = now  # whoever must act is told by the minute's duty: the door does not wait for it
     return order
 
 

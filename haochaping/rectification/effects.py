@@ -7,7 +7,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from haochaping.kit import clock
-from haochaping.kit.workdays import Deadline
+from haochaping.kit.workdays import Deadline, nearing
 from haochaping.policy.queries import calendar as calendar_of
 from haochaping.policy.queries import calendar_change, policy_at
 from haochaping.policy.rules import Step
@@ -74,6 +74,7 @@ def enter(order: Order, state: State, *, since: datetime, now: datetime, rules_:
         set_clocks(order, rules_, anew=anew)
     mark_late(order, now, rules_)
     plan_escalation(order, rules_)
+    plan_reminder(order, rules_)
 
 
 def set_clocks(order: Order, rules_: Rulebook, *, anew: bool) -> None:
@@ -129,6 +130,18 @@ def mark_late(order: Order, now: datetime, rules_: Rulebook) -> bool:
     order.was_late = order.was_late or late_since is not None
     plan_escalation(order, rules_)
     return True
+
+
+def plan_reminder(order: Order, rules_: Rulebook, after: datetime | None = None) -> None:
+    """When people are next told that one of its limits is near, or has passed; None once all that has been."""
+    before = rules_.policy.warnings.before.term
+    moments = (m for due in binding(order) if due for m in (nearing(due, before, rules_.calendar), due))
+    order.remind_at = min((m for m in moments if after is None or m > after), default=None)
+
+
+def share_reminder(due: datetime, rules_: Rulebook) -> datetime:
+    """When a co-unit is first told of its own limit."""
+    return nearing(due, rules_.policy.warnings.before.term, rules_.calendar)
 
 
 def plan_escalation(order: Order, rules_: Rulebook) -> None:

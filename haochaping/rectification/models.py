@@ -59,6 +59,7 @@ class Order(models.Model):
     was_late = models.BooleanField("曾超期", default=False)
     escalated = models.SmallIntegerField(default=0)  # steps of the policy taken since `overdue_since`
     next_escalation = models.DateTimeField(null=True)
+    remind_at = models.DateTimeField(null=True)  # when those who must act are next told of a limit, or of the order
     answered_at = models.DateTimeField("答复时间", null=True)  # submitted or explained; None again if it is sent back
     replied_at = models.DateTimeField("答复评价人时间", null=True)  # the answer was approved, and so shown to the rater
     closed_at = models.DateTimeField("办结时间", null=True)  # closed or voided
@@ -103,6 +104,9 @@ class Order(models.Model):
             models.Index(fields=["answer_due"], name="order_owing", condition=Q(answered_at=None, closed_at=None)),
             models.Index(
                 fields=["next_escalation"], name="order_to_escalate", condition=Q(next_escalation__isnull=False)
+            ),
+            models.Index(
+                fields=["remind_at"], name="order_to_remind", condition=Q(remind_at__isnull=False, is_probe=False)
             ),
             models.Index(fields=["id"], name="order_provisional", condition=Q(due_is_provisional=True)),
             models.Index(
@@ -177,12 +181,18 @@ class OrderPart(models.Model):
         max_length=10
     )  # of the order when it was shared out: decides how long the share may take
     due = models.DateTimeField()
+    remind_at = models.DateTimeField(null=True)  # when its unit is next told of the limit
     done_at = models.DateTimeField(null=True)
     contribution = models.TextField(blank=True, default="")
     reported_at = models.DateTimeField("逾期提请督办时间", null=True)
 
     class Meta:
-        indexes = [models.Index(fields=["due"], name="part_owing", condition=Q(done_at=None))]
+        indexes = [
+            models.Index(fields=["due"], name="part_owing", condition=Q(done_at=None)),
+            models.Index(
+                fields=["remind_at"], name="part_to_remind", condition=Q(done_at=None, remind_at__isnull=False)
+            ),
+        ]
 
 
 class RelayMessage(models.Model):

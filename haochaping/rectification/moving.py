@@ -16,7 +16,7 @@ from haochaping.kit import clock
 from haochaping.kit.errors import FieldError, Refused
 from haochaping.outbox.commands import TOPICS, tell
 from haochaping.policy.rules import Step
-from haochaping.rectification import queries, relay, rules, search, workflow
+from haochaping.rectification import notices, queries, relay, rules, search, texts, workflow
 from haochaping.rectification.callbacks import called
 from haochaping.rectification.cautions import cautions_for
 from haochaping.rectification.effects import (
@@ -29,6 +29,7 @@ from haochaping.rectification.effects import (
     plan_escalation,
     rulebook,
     set_clocks,
+    share_reminder,
 )
 from haochaping.rectification.models import Move, OpenedTo, Order, OrderPart
 from haochaping.rectification.replies import to_json
@@ -68,6 +69,8 @@ def move(
     history.save(force_insert=True)
     order.save(force_update=True)
     search.note(order, clean, source=line.source)
+    notices.tell(order, history)
+    texts.tell_rater(order, history, rules_)
     is_same = target is line.source
     tell([(order.id, "order", order.dispatch_day)], now=now, topics=("lake",) if is_same else TOPICS)
     return order
@@ -118,7 +121,8 @@ def _move_shares(order: Order, rules_: Rulebook, now: datetime) -> list[str]:
         if due != part.due:
             moved.append(rules.changed(f"{part.organ_name}协办期限", part.due, due))
             part.due, part.reported_at = due, part.reported_at if due <= now else None
-            part.save(force_update=True, update_fields=["due", "reported_at"])
+            part.remind_at = share_reminder(due, rules_)
+            part.save(force_update=True, update_fields=["due", "reported_at", "remind_at"])
     return moved
 
 
@@ -182,18 +186,20 @@ def _share_out(order: Order, others: list[OrganInfo], rules_: Rulebook, now: dat
             since=now,
             severity=order.severity,
             due=due,
+            remind_at=share_reminder(due, rules_),
         )
         for n, organ in enumerate(others, 1)
     )
 
 
-def _grant_extension(order: Order, move: Move, actor: Actor, _rules: Rulebook) -> None:
+def _grant_extension(order: Order, move: Move, actor: Actor, rules_: Rulebook) -> None:
     """Co-units have as long as their lead: what they still owe is due with it, and the trail says what moved."""
     assert order.extended_until is not None
     owed = OrderPart.objects.filter(order_id=order.id, done_at=None, due__lt=order.extended_until)
     names = list(owed.order_by("n").values_list("organ_name", flat=True))
     if names:
-        owed.update(due=order.extended_until, reported_at=None)
+        remind_at = share_reminder(order.extended_until, rules_)
+        owed.update(due=order.extended_until, reported_at=None, remind_at=remind_at)
         until = rules.since_missed(order.extended_until)
         told = {"order_no": order.order_no, "organs": names, "until": clock.day(until).isoformat()}
         audit(actor, "extend_parts", str(order.pk), now=move.at, facts=told)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import time, timedelta
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -11,11 +10,11 @@ from django.conf import settings
 from haochaping.evaluation.queries import number_of_rater
 from haochaping.kit import clock
 from haochaping.kit.masks import mask_text
-from haochaping.messaging import commands as messaging
-from haochaping.messaging.rules import Kind, sendable
+from haochaping.messaging.rules import sendable
 from haochaping.rectification import sight
 from haochaping.rectification.models import RelayMessage
 from haochaping.rectification.rules import State
+from haochaping.rectification.texts import text_rater
 from haochaping.rectification.workflow import PART_NAMES, Part
 
 if TYPE_CHECKING:
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from haochaping.rectification.models import Move, Order
 
 STATES = frozenset({State.VERIFYING, State.RECTIFYING})  # in which one may write to the rater
-NOTICE_LIVES = timedelta(days=7)  # whoever was not told by then logs in by another way or is called
 
 
 @dataclass(frozen=True)
@@ -90,22 +88,9 @@ def pass_on(order: Order, move: Move, policy: Policy) -> None:
     """
     n = RelayMessage.objects.filter(order_id=order.pk).count() + 1
     RelayMessage.objects.create(order_id=order.pk, n=n, by=move.by, text=move.facts.pop("text"), at=move.at)
-    mobile = sendable(number_of_rater(order.pk))
-    if move.by == Part.CITIZEN or mobile is None:
-        return
-    ask = policy.invitation
-    messaging.send(
-        kind=Kind.NOTICE,
-        mobile=mobile,
-        text=f"【{ask.signature}】您的一条评价有新的留言，请登录 {settings.PUBLIC_URL}/my 查看和回复，对方看不到您的姓名和号码。"
-        f"不想再收到请回复{ask.stop_word}",
-        key=f"relay:{order.pk}:{n}",
-        now=move.at,
-        not_after=move.at + NOTICE_LIVES,
-        quiet=(time.fromisoformat(ask.quiet_from), time.fromisoformat(ask.quiet_to)),
-        event_id=order.pk,
-        area=order.area_path,
-    )
+    if move.by != Part.CITIZEN:
+        said = f"您的一条评价有新的留言，请登录 {settings.PUBLIC_URL}/my 查看和回复，对方看不到您的姓名和号码。"
+        text_rater(order, said, policy, key=f"relay:{order.pk}:{n}", now=move.at)
 
 
 def forget_said(order_id: UUID) -> None:

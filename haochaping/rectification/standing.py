@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def standing_of(order: Order, actor: Actor, rules_: Rulebook, now: datetime) -> Standing:
     """What `workflow.step` asks of this order; a handful of queries."""
     policy, calendar, state = rules_.policy, rules_.calendar, State(order.state)
-    dispatched_at, barred = _history(order)
+    dispatched_at, barred = dispatch_and_barred(order)
     appeal_by = rules.over(dispatched_at, policy.appeal.within.term, calendar).at
     object_by = None
     if order.closed_at is not None:
@@ -73,7 +73,7 @@ def is_of_organ(actor: Actor, organ_path: str) -> bool:
     return any(organ_path.startswith(path) or path.startswith(organ_path) for path in paths if organ_path)
 
 
-def _history(order: Order) -> tuple[datetime, frozenset[str]]:
+def dispatch_and_barred(order: Order) -> tuple[datetime, frozenset[str]]:
     """When the organ that has it now was given it, and who may not review: whoever appealed last, and who ruled since."""
     dispatched_at, barred = order.dispatched_at, set[str]()
     verbs = ("open", "assign", "appeal", "uphold")

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from haochaping.kit.clock import CHINA
-from haochaping.kit.workdays import Calendar, Deadline, Term, Unit, deadline
+from haochaping.kit.workdays import Calendar, Deadline, Term, Unit, deadline, nearing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -274,6 +274,36 @@ def test_two_halves_lie_within_one_day(start, n, days):
     halves = deadline(start, Term(2 * n, "halfday"), calendar).at
     whole = deadline(start, Term(n, "workday"), calendar).at
     assert halves <= whole <= deadline(start, Term(2 * n + 1, "halfday"), calendar).at
+
+
+@given(BEGINNINGS, TERMS, TERMS, WEEKS)
+def test_a_warning_comes_in_the_first_moment_from_which_the_term_no_longer_fits(start, term, before, days):
+    calendar = Calendar(days)
+    due = deadline(start, term, calendar).at
+    first = nearing(due, before, calendar)
+    if before.unit == "hour" or before.n == 0:
+        assert first == due - timedelta(hours=before.n if before.unit == "hour" else 0)
+    else:
+        assert deadline(first, before, calendar).at > due
+        assert deadline(first - timedelta(microseconds=1), before, calendar).at <= due
+
+
+@pytest.mark.parametrize(
+    ("due", "before", "first"),
+    [
+        ("2026-06-13 00:00", "1 workday", "2026-06-12 00:00"),
+        ("2026-06-16 00:00", "1 workday", "2026-06-15 00:00"),
+        ("2026-06-16 00:00", "2 workday", "2026-06-12 00:00"),
+        ("2026-06-21 00:00", "1 workday", "2026-06-18 00:00"),  # Saturday after 端午, by an extension
+        ("2026-06-12 12:00", "1 halfday", "2026-06-12 00:00"),
+        ("2026-06-13 00:00", "1 halfday", "2026-06-12 12:00"),
+        ("2026-06-15 12:00", "2 halfday", "2026-06-12 12:00"),
+        ("2026-06-13 00:00", "2 day", "2026-06-11 00:00"),
+        ("2026-06-13 00:00", "4 hour", "2026-06-12 20:00"),
+    ],
+)
+def test_from_when_on_less_than_the_term_is_left(due, before, first):
+    assert nearing(china(due), Term.parse(before), OFFICIAL) == china(first)
 
 
 # Terms

@@ -73,6 +73,8 @@ BENT: dict[str, tuple[Callable[[Any], object], str, str]] = {
     ),
     "more than all are called": (lambda t: t["callout"].update(share=2.0), "callout.share", "0 与 1"),
     "nobody may be called": (lambda t: t["callout"]["quota"].update(n=0), "callout.quota.n", "至少"),
+    "the day's work has no hours": (lambda t: t["hours"].update(morning="上午"), "hours.morning", "08:30-12:00"),
+    "the afternoon begins in the morning": (lambda t: t["hours"].update(afternoon="11:00-17:30"), "hours", "不重叠"),
     "the kiosk looks back no day": (lambda t: t["kiosk"].update(days=0), "kiosk.days", "1 至"),
     "a source is not listed": (lambda t: t["limits"]["sign"].update(source="rumour"), "limits.sign.source", "rumour"),
     "a stated figure names no source": (lambda t: t["levels"].update(stated=True), "levels.source", "出处"),

@@ -239,10 +239,16 @@ class Loader:
 
     def _settle(self, life: Days, visits: Sequence[Visit], refused: dict[str, int]) -> None:
         from haochaping.evaluation.commands import make_lapses
+        from haochaping.messaging.commands import drop_outdated
+        from haochaping.messaging.notices import read_before
         from haochaping.rectification.advance import advance
+        from haochaping.rectification.reminders import remind
 
         life.tally.lapses += make_lapses(now=self.until)
         advance(self.until)
+        remind(self.until)
+        drop_outdated(now=self.until)  # nobody ran a worker in the days behind
+        read_before(self.until - timedelta(days=3), now=self.until)
         self.marker.tally = {
             "services": dict(life.tally.services),
             "ratings": dict(life.tally.ratings),
