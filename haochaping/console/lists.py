@@ -114,7 +114,7 @@ def ordered(
         sign = sort[: len(sort) - len(key)]
         by = [f"{sign}{BY_KEY[key].sort}", *([] if key == "number" else [f"{sign}order_no"])]
         return rows.order_by(*by), sort
-    if tab == "all":
+    if tab == "all" or "step" not in set(keys):
         return rows.order_by("-order_no"), "-number"
     if tab in OVER:
         return rows.order_by("-closed_at", "-order_no"), "-closed"

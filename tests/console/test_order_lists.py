@@ -25,6 +25,7 @@ from haochaping.rectification.search import index
 from haochaping.rectification.workflow import MOVES, TOGETHER, VERBS
 from tests.cast import NANJING, NOW, PROVINCE_OFFICE
 from tests.console.stage import CANARIES, PHONE, Forms, bad_order, form, suzhou_order, text
+from tests.console.test_clerks import open_to_clerk
 from tests.console.test_order_pages import CONFIRM, do
 
 pytestmark = pytest.mark.django_db
@@ -385,3 +386,64 @@ class TestTheHistory:
             assert "同一评价人" not in drawn
             assert answer.status_code == 403
         assert not Audit.objects.filter(action="look_at_rater").exists()
+
+
+class TestWhoSeesLess:
+    """What a view of an order hides is found out neither by searching nor by filtering nor by sorting."""
+
+    def opened(self, as_) -> Order:
+        order = bad_order(writingEvaluation="叫号机坏了")
+        do(as_("rectifier"), order, "sign")
+        open_to_clerk(as_, order)
+        return do(as_("rectifier"), order, "confirm", **CONFIRM)
+
+    def test_a_clerk_finds_an_order_by_number_and_item_and_by_nothing_else(self, as_):
+        order = self.opened(as_)
+        client = as_("clerk")
+        everything = {order.order_no}
+        assert numbers_listed(client, "state=all") == numbers_listed(client, "q=食品") == everything
+        assert numbers_listed(client, f"q={order.order_no[:13]}") == everything
+        assert numbers_listed(client, "q=只开一个窗口") == numbers_listed(client, "q=南京市市场") == set()
+        for query in (
+            "cause=system",
+            "severity=complex",
+            "real_name=false",
+            "verdict=satisfied",
+            "due=late",
+            "organ=苏州",
+        ):
+            assert numbers_listed(client, f"state=all&{query}") == everything, "what they may not know does not narrow"
+        drawn = page(client, "state=all")
+        for hidden in (
+            "承办单位</label>",
+            "原因</label>",
+            "只看",
+            "本步期限</a>",
+            "答复期限</a>",
+            'value="cause"',
+            'name="pick"',
+            "导出",
+        ):
+            assert hidden not in drawn, hidden
+        post(client, "/console/orders/columns", {"column": ["cause", "organ", "level", "real_name"]})
+        drawn = page(client, "state=all&sort=cause")
+        assert "服务态度" not in drawn
+        assert 'aria-sort="ascending"' not in drawn
+
+    def test_who_only_looks_on_does_not_learn_who_gave_their_name(self, as_):
+        order = bad_order()
+        client = as_("observer")
+        for query in ("real_name=false", "reopened=true", "appealed=true", "extension=true"):
+            assert numbers_listed(client, f"state=all&{query}") == {order.order_no}
+        assert numbers_listed(client, "state=all&cause=system") == set(), "what they are shown they may ask for"
+        drawn = page(client, "state=all&sort=real_name")
+        assert 'name="column" value="real_name"' not in drawn
+        assert 'name="pick"' not in drawn
+        assert post(client, "/console/orders/many", {"pick": order.order_no}).status_code == 403
+
+
+def numbers_listed(client, query: str) -> set[str]:
+    """The orders on the page, ticked or not."""
+    return {
+        each.partition("/")[0] for each in page(client, query).split('class="nowrap"><a href="/console/orders/')[1:]
+    }
