@@ -1,6 +1,6 @@
 """How fast the console's list of orders comes among a million: `python bench/console.py`.
 
-A province of 13 cities, 130 counties and 2,223 organs with HCP_BENCH_ORDERS orders (1,000,000) of three years, 2.5 % of them open,
+A province of 13 cities, 130 counties and 2,145 bureaus with HCP_BENCH_ORDERS orders (1,000,000) of three years, 2.5 % of them open,
 each with its words, in a PostgreSQL of its own that is thrown away (HCP_BENCH_PLACE keeps it in that directory and takes it
 up again). Lists of 50 with two filters are asked for, through all of Django, by a provincial supervisor and by one organ's
 handler; beside each stand its queries, and a page of 50 orders by their primary keys, by psycopg alone, in the same run. Milliseconds of processor are
