@@ -63,6 +63,7 @@ MAY_OPEN = {
     "signs": frozenset({R.ADMIN, R.CITY, R.SUPERVISOR}),
     "devices": frozenset({R.ADMIN, R.CITY, R.SUPERVISOR}),
     "probe": frozenset({R.ADMIN, R.SUPERVISOR}),
+    "notices": EVERYONE,
     "password": EVERYONE,
 }
 
@@ -148,6 +149,12 @@ def left(due: datetime, now: datetime, calendar: Calendar) -> Left:
     if not days:
         return Left(f"剩{(last - today).days}天{by}", "soon")
     return Left(f"剩{days}个工作日{by}", "soon" if days == 1 else "calm")
+
+
+def day_word(moment: datetime, now: datetime) -> str:
+    """今天, 昨天, else the date in China."""
+    day, days = clock.day(moment), (clock.day(now) - clock.day(moment)).days
+    return {0: "今天", 1: "昨天"}.get(days, f"{day:%Y-%m-%d}")
 
 
 def by_hour(due: datetime | None) -> str:

@@ -21,6 +21,7 @@ from haochaping.rectification.briefs import commands as briefs
 from haochaping.rectification.briefs.rules import TEXTS
 from haochaping.rectification.commands import perform
 from haochaping.rectification.models import Order
+from haochaping.rectification.reminders import remind
 from tests.cast import BAD, NANJING, PASSWORD, PROVINCE_OFFICE, wire_rating
 from tests.console.stage import REAL_NAME
 
@@ -55,6 +56,9 @@ PAGES = {
         "orders/{verifying}/",
         "directory/",
         "password",
+        "notices/",
+        "notices/?kind=late&unread=1",
+        "notices/settings",
         "templates/",
         "templates/new",
     ),
@@ -100,7 +104,7 @@ PAGES = {
         "locks/",
     ),
     "audit": ("audit/", "audit/?who=rectifier&result=ok"),
-    "clerk": ("", "overview/", "orders/{opened}/"),
+    "clerk": ("", "notices/", "overview/", "orders/{opened}/"),
 }
 
 
@@ -175,6 +179,7 @@ def scene(live: Live) -> dict[str, str]:
         SCENE.update({name: order.order_no for name, order in made.items()})
         SCENE.update(briefs_to_read(live, made["verifying"]))
         SCENE.update(people_to_look_at(live))
+        remind(clock.now())
         rebuild_lake(now=clock.now())
     return SCENE
 

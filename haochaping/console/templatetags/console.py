@@ -14,6 +14,7 @@ from haochaping.console.columns import VERDICTS
 from haochaping.evaluation.rules import Level
 from haochaping.kit import clock
 from haochaping.kit.masks import mask_text
+from haochaping.messaging.notices import SHOWN, unread
 from haochaping.policy.queries import calendar
 from haochaping.rectification.facts import last_day
 from haochaping.rectification.rules import CAUSE_NAMES, State
@@ -64,6 +65,18 @@ def read_only(context: dict[str, Any]) -> dict[str, Any]:
     """Said on every page of somebody who only looks on."""
     person = context["request"].user
     return {"is_read_only": isinstance(person, Person) and looks_on(person.actor())}
+
+
+@register.inclusion_tag("console/bell.html", takes_context=True)
+def bell(context: dict[str, Any]) -> dict[str, Any]:
+    """How much whoever is logged in has not read: one query, which counts no further than is shown."""
+    request = context["request"]
+    person = request.user
+    if not isinstance(person, Person) or not rules.may_open("notices", person.actor().roles):
+        return {"is_shown": False}
+    n = unread(str(person.pk))
+    is_here = request.path.startswith(reverse("console:notices"))
+    return {"is_shown": True, "n": n, "said": f"{SHOWN}+" if n > SHOWN else str(n), "is_here": is_here}
 
 
 @register.inclusion_tag("console/level.html")
