@@ -53,7 +53,7 @@ def notices_of(recipient: str) -> QuerySet[Notice]:
 
 def unread(recipient: str) -> int:
     """How many somebody has not read; never more than one above SHOWN, however many there are."""
-    return Notice.objects.filter(recipient=recipient, read_at=None).order_by()[: SHOWN + 1].count()
+    return len(Notice.objects.filter(recipient=recipient, read_at=None).order_by().values_list("pk")[: SHOWN + 1])
 
 
 def mark_read(rows: QuerySet[Notice], *, now: datetime) -> int:
