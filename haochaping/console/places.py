@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from haochaping.accounts.rules import Scope
 from haochaping.console.filters import areas_of
 from haochaping.console.queries import area_name
 from haochaping.directory.queries import snapshot
@@ -39,6 +40,25 @@ def hall_of(typed: str) -> str:
 def hall_name(code: str) -> str:
     hall = snapshot().halls.get(code)
     return hall.name if hall else code
+
+
+def areas_worked_in(actor: Actor) -> set[str]:
+    """The prefix of every area in which somebody works: of their scope, else of its organ, else of its window's hall."""
+    known, found = snapshot(), set()
+    for scope in actor.scopes:
+        organ = known.organs.get(scope.organ.strip("/").rpartition("/")[2])
+        window = known.windows.get(scope.window)
+        hall = known.halls.get(window.hall) if window else None
+        if scope.area or scope == Scope():
+            found.add(scope.area)
+        elif organ or hall:
+            found.add(known.area_path(organ.area if organ else hall.area if hall else ""))
+    return found
+
+
+def works_near(actor: Actor, region: str) -> bool:
+    """Whether a region lies in, above or below where somebody works: whose making of rules is their concern."""
+    return any(area.startswith(region) or region.startswith(area) for area in areas_worked_in(actor))
 
 
 def own_and_below(actor: Actor) -> set[str]:

@@ -26,12 +26,12 @@ def bad_order(project_no: str = CASE, *, now: Any = NOW, day: str = "2026-06-10"
     return _rated(wire_rating(project_no, **(BAD | REAL_NAME | {"assessTime": f"{day} 09:30:00"} | rating)), now)
 
 
-def suzhou_order(project_no: str = "SZ-0001") -> Order:
+def suzhou_order(project_no: str = "SZ-0001", **rating: Any) -> Order:
     served = wire_service(
         project_no, taskCode=SUZHOU_ITEM, orgcode=SUZHOU, areaCode="320500000000", windowNo="SZ-A01", clerkNo=""
     )
     admit_services([served], source="test", now=NOW)
-    return _rated(wire_rating(project_no, **BAD), NOW)
+    return _rated(wire_rating(project_no, **(BAD | rating)), NOW)
 
 
 def _rated(wire: dict[str, Any], now: Any) -> Order:

@@ -98,7 +98,9 @@ def callout(request: HttpRequest, event_id: UUID) -> HttpResponse:
     """One call: the masked number, the number once it is dialled, the rating or how else it ended."""
     actor, now = actor_of(request), clock.now()
     found = queries.of_operator(actor).filter(event_id=event_id).first()
-    if found is None or not queries.is_held_by(found, actor, now):
+    if found is None:
+        raise Refused("not_found", 404, "没有这次回访，或它不在您的工作范围内。")
+    if not queries.is_held_by(found, actor, now):
         messages.warning(request, str(commands.NOT_HELD))
         return redirect("console:callouts")
     if request.method != "POST":

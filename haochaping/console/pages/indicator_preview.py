@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @require_safe
 def preview(request: HttpRequest, pk: int) -> HttpResponse:
     """Two frames, today's page and the page of the version's day, and their difference in words."""
-    version = found(pk)
+    version = found(request, pk)
     level, aspect, pf = _asked(request)
     today, then = (_offered(version, side, aspect, pf) for side in ("today", "then"))
     now, new = ([Line.of_norm(norm) for norm in norms if norm.level == level] for norms in (today, then))
@@ -59,7 +59,7 @@ def preview(request: HttpRequest, pk: int) -> HttpResponse:
 @require_safe
 def page(request: HttpRequest, pk: int) -> HttpResponse:
     """The rating page itself, of a made-up service; the frame around it lets nothing be sent."""
-    version = found(pk)
+    version = found(request, pk)
     level, aspect, pf = _asked(request)
     norms = _offered(version, "today" if request.GET.get("side") == "today" else "then", aspect, pf)
     subject = forms.Subject("示例事项", "示例单位", "", clock.today(), aspect)

@@ -35,9 +35,10 @@ if TYPE_CHECKING:
 SHEET_MOST = 256 * 1024  # bytes of an imported sheet
 
 
-def found(pk: int) -> IndicatorSet:
+def found(request: HttpRequest, pk: int) -> IndicatorSet:
+    """That version, or Refused 404 where there is none that this person may read."""
     version = queries.indicator_set(pk)
-    if version is None:
+    if version is None or not indicators.may_read(actor_of(request), version):
         raise Refused("no_such_set", 404, "没有这个版本，请从“指标管理”里重新选择。")
     return version
 
@@ -47,7 +48,7 @@ def found(pk: int) -> IndicatorSet:
 def draft(request: HttpRequest) -> HttpResponse:
     """A new draft for the region, from the newest version or from one that was refused."""
     actor = actor_of(request)
-    like = found(int(request.POST["like"])) if request.POST.get("like", "").isdigit() else None
+    like = found(request, int(request.POST["like"])) if request.POST.get("like", "").isdigit() else None
     region = like.region if like else indicators.region_of(request, actor)
     try:
         made = drafts.new_draft(region, actor=actor, now=clock.now(), like=like)
@@ -62,14 +63,14 @@ def draft(request: HttpRequest) -> HttpResponse:
 @require_safe
 def version(request: HttpRequest, pk: int) -> HttpResponse:
     """The version with what it changes, and what whoever looks may do with it."""
-    return _show(request, found(pk))
+    return _show(request, found(request, pk))
 
 
 @needs(Role.SUPERVISOR)
 @require_http_methods(["GET", "HEAD", "POST"])
 def line(request: HttpRequest, pk: int, code: str) -> HttpResponse:
     """Change one indicator of a draft, or (`new`) add one."""
-    row = found(pk)
+    row = found(request, pk)
     kept = {one["code"]: Line.of(one) for one in row.lines}
     was = kept.get(code)
     if was is None and code != "new":
@@ -108,7 +109,7 @@ def line(request: HttpRequest, pk: int, code: str) -> HttpResponse:
 @require_POST
 def import_sheet(request: HttpRequest, pk: int) -> HttpResponse:
     """Take a CSV or XLSX of lines into a draft, all or none."""
-    row, file = found(pk), request.FILES.get("file")
+    row, file = found(request, pk), request.FILES.get("file")
     if file is None or file.size is None or file.size > SHEET_MOST:
         refused = Refused("fields_refused", 422, f"请选择一个不超过 {SHEET_MOST // 1024} KB 的 CSV 或 XLSX 文件。")
         return _show(request, row, refused, at="import")
@@ -132,7 +133,7 @@ def import_sheet(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def act(request: HttpRequest, pk: int, act: str) -> HttpResponse:
     """Submit, take back, drop, approve, refuse, or remove a line that never was in force."""
-    row, actor, now = found(pk), actor_of(request), clock.now()
+    row, actor, now = found(request, pk), actor_of(request), clock.now()
     reason = request.POST.get("reason", "")
     try:
         match act:
@@ -170,7 +171,7 @@ DONE = {
 
 
 def _show(request: HttpRequest, row: IndicatorSet, refused: Refused | None = None, at: str = "") -> HttpResponse:
-    row = found(row.pk)
+    row = found(request, row.pk)
     actor, today = actor_of(request), clock.today()
     lines, base = ([Line.of(one) for one in kept] for kept in (row.lines, row.base))
     day = row.valid_from or today + timedelta(days=1)

@@ -13,7 +13,7 @@ from haochaping.accounts.queries import actor_of
 from haochaping.channels.sheets import write_csv
 from haochaping.console import queries as console
 from haochaping.console.access import needs
-from haochaping.console.places import own_and_below
+from haochaping.console.places import own_and_below, works_near
 from haochaping.console.rules import MAY_OPEN
 from haochaping.directory.rules import is_probe_area
 from haochaping.evaluation.rules import LEVEL_NAMES, Level
@@ -46,7 +46,7 @@ def indicators(request: HttpRequest) -> HttpResponse:
     actor, today = actor_of(request), clock.today()
     region = region_of(request, actor)
     norms = _filtered(request, queries.indicators(region, today, retired="retired" in request.GET))
-    versions = queries.indicator_sets(region)
+    versions = [version for version in queries.indicator_sets(region) if may_read(actor, version)]
     levels = [(level, [_shown(norm) for norm in norms if norm.level == level]) for level in LEVELS]
     return render(
         request,
@@ -93,6 +93,11 @@ def sheet(lines: Any, name: str) -> HttpResponse:
 
 def source(of: str, region: str) -> str:
     return "国家" if not of else "本地" if of == region else console.area_name(of)
+
+
+def may_read(actor: Actor, version: IndicatorSet) -> bool:
+    """What was decided everybody reads; what is in the making who works in that region, above or below it."""
+    return version.state == "approved" or works_near(actor, version.region)
 
 
 def said(version: IndicatorSet, today: date) -> tuple[str, str]:

@@ -9,11 +9,10 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from haochaping.accounts.queries import actor_of
-from haochaping.accounts.rules import Role
 from haochaping.console import packdiff, packs
 from haochaping.console import queries as console
 from haochaping.console.access import needs
-from haochaping.console.places import own_and_below
+from haochaping.console.places import own_and_below, works_near
 from haochaping.console.rules import MAY_OPEN
 from haochaping.directory.rules import is_probe_area
 from haochaping.kit import clock
@@ -154,12 +153,8 @@ def found_draft(request: HttpRequest, pk: int) -> PolicyDraft:
 
 
 def may_read(actor: Actor, region: str) -> bool:
-    """Who works with rules, for what lies in, above or below their own region; administrators and auditors everywhere."""
-    if not actor.has(*MAY_OPEN["policy_drafts"]):
-        return False
-    if actor.has(Role.ADMIN, Role.AUDITOR):
-        return True
-    return any(scope.area.startswith(region) or region.startswith(scope.area) for scope in actor.scopes)
+    """Who works with rules, for what lies in, above or below where they work."""
+    return actor.has(*MAY_OPEN["policy_drafts"]) and works_near(actor, region)
 
 
 def standing(row: PolicyRule, today: date) -> tuple[str, str]:

@@ -1,0 +1,412 @@
+"""One of everything that lies in Suzhou, made by the rooms' own commands, and for every role somebody there and in Nanjing.
+
+`SAMPLES` says which of these objects stands in the address of which route. A new route with an object in its address needs
+its line there, or in `NOBODYS` with the reason; `tests/console/test_matrix.py` does the rest.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from axes.models import AccessAttempt
+from django.core.files.uploadedfile import SimpleUploadedFile
+from PIL import Image
+
+from haochaping.accounts import sessions
+from haochaping.accounts.models import Grant, Person
+from haochaping.accounts.queries import app_info
+from haochaping.accounts.rules import Role, Scope
+from haochaping.channels.callouts.commands import draw_callouts, take_next
+from haochaping.channels.desk.commands import record_entry
+from haochaping.channels.desk.forms import Typed
+from haochaping.channels.desk.rules import Way
+from haochaping.channels.door import _admit_chunk
+from haochaping.channels.forms import Draft
+from haochaping.channels.inspections.commands import Findings, record_inspection
+from haochaping.channels.letters import commands as letters
+from haochaping.channels.letters.rules import read as read_letter
+from haochaping.channels.paper import commands as paper
+from haochaping.channels.paper.rules import number_of
+from haochaping.channels.questionnaires import commands as questionnaires
+from haochaping.channels.questionnaires.rules import Ask, Question
+from haochaping.channels.windows import upkeep
+from haochaping.channels.windows.commands import signs_for
+from haochaping.directory.models import Organ
+from haochaping.directory.queries import snapshot
+from haochaping.evaluation import batches
+from haochaping.evaluation.models import Attachment, Parked, Rejected
+from haochaping.flow.services import admit_services
+from haochaping.flow.visits import Visit
+from haochaping.kit.config import ROOT
+from haochaping.policy import drafts, pack_drafts
+from haochaping.policy.commands import Day, load_local_days, load_pack, read_pack
+from haochaping.rectification import reply_templates
+from haochaping.rectification.commands import perform
+from haochaping.rectification.consequences import commands as consequences
+from haochaping.rectification.consequences.rules import STEPS, Kind, Subject
+from haochaping.rectification.models import Order
+from haochaping.rectification.workflow import VERBS
+from tests.cast import (
+    BAD,
+    NANJING,
+    NOW,
+    PROVINCE_OFFICE,
+    SUZHOU,
+    SUZHOU_ITEM,
+    _person,
+    forget,
+    wire_rating,
+    wire_service,
+)
+from tests.console.stage import REAL_NAME, suzhou_order
+from tests.device.tablet import enrolled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from haochaping.accounts.rules import Actor
+    from tests.cast import Cast
+
+LATER = NOW + timedelta(hours=1)
+POLICE = "11320500014000790X"  # a second organ there, with a share in an order
+MARK = "姑苏密物"  # stands in the name of everything that has one
+PLACE = {"taskCode": SUZHOU_ITEM, "orgcode": SUZHOU, "areaCode": "320500000000", "windowNo": "SZ-A01", "clerkNo": ""}
+
+
+def scopes_of(role: Role, area: str, organ: str, window: str) -> dict[str, Scope]:
+    """The parts of a city that somebody of this role may be given: the city, an organ of it, a window."""
+    if role is Role.CLERK:
+        return {"window": Scope("", "", window)}
+    path = f"/{PROVINCE_OFFICE}/{organ}/"
+    if role is Role.HANDLER:
+        return {"organ": Scope("", path)}
+    return {"city": Scope(area), "organ": Scope("", path)}
+
+
+def people_of(place: str, area: str, organ: str, window: str) -> dict[tuple[Role, str], Actor]:
+    """Somebody of every role in every part of a city."""
+    return {
+        (role, part): _person(f"{place}-{role}-{part}", f"{place}{role.name_zh}", role, scope, NOW)
+        for role in Role
+        for part, scope in scopes_of(role, area, organ, window).items()
+    }
+
+
+@dataclass
+class World:
+    """What lies in Suzhou, by name, and who works there."""
+
+    cast: Cast
+    home: dict[tuple[Role, str], Actor] = field(default_factory=dict)
+    away: dict[tuple[Role, str], Actor] = field(default_factory=dict)
+    made: dict[str, Any] = field(default_factory=dict)
+
+    def at_home(self, role: Role) -> Actor:
+        return next(actor for (held, _), actor in self.home.items() if held is role)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.__dict__["made"][name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+def picture() -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (40, 60), "white").save(out, "PNG")
+    return out.getvalue()
+
+
+def world_of(cast: Cast) -> World:
+    """Everything of `SAMPLES`, in Suzhou, at ten on the day of the stage."""
+    world = World(cast)
+    path = f"/{PROVINCE_OFFICE}/{POLICE}/"
+    Organ.objects.create(code=POLICE, name="苏州市公安局", area="320500000000", parent=PROVINCE_OFFICE, path=path)
+    forget()
+    world.home = people_of("苏州", "3205", SUZHOU, "SZ-A01")
+    world.home[Role.HANDLER, "other"] = _person("苏州公安", "苏州公安整改", Role.HANDLER, Scope("", path), NOW)
+    world.away = people_of("南京", "3201", NANJING, "NJ-A01")
+    for make in (_policy, _orders, _entered, _delivered, _places, _people):
+        world.made |= make(world)
+    return world
+
+
+def _orders(world: World) -> dict[str, Any]:
+    order = suzhou_order("SZ-ORDER", **REAL_NAME)
+    handler, city = world.at_home(Role.HANDLER), world.at_home(Role.CITY)
+    moved = suzhou_order("SZ-MOVED")
+    for verb, who, facts in (
+        ("sign", handler, {}),
+        ("confirm", handler, {"is_true": True, "is_reasonable": True, "cause": "attitude", "severity": "general", "findings": "属实"}),
+        ("submit", handler, {"measures": "加开窗口", "reply": "已加开两个窗口。"}),
+        ("approve", city, {}),
+    ):  # fmt: skip
+        perform(order_id=moved.pk, verb=verb, actor=who, facts=facts, now=NOW)
+    police = {"co_organs": [POLICE], "text": MARK}
+    perform(order_id=order.pk, verb="join", actor=city, facts=police, now=NOW)
+    perform(order_id=order.pk, verb="convene", actor=city, facts={"text": MARK}, now=NOW)
+    record = consequences.propose(
+        Kind.TALK, Subject.ORGAN, SUZHOU, title=f"{MARK}约谈", text="请说明原因", actor=city, now=NOW
+    )
+    template = reply_templates.keep(
+        {"title": f"{MARK}模板", "text": "您好，{事项}的意见已收到。", "cause": "", "owner": "3205|"},
+        actor=city,
+        now=NOW,
+    )
+    return {"order": order, "moved": moved, "consequence": record, "template": template}
+
+
+def _entered(world: World) -> dict[str, Any]:
+    """What people enter for others: paper, letters, telephone, call-outs, inspections, questionnaires."""
+    operator, city = world.at_home(Role.OPERATOR), world.at_home(Role.CITY)
+    run = paper.print_run("SZ", "", 3, actor=city, now=NOW)
+    batch = paper.open_batch("SZ", date(2026, 6, 10), 3, actor=city, now=NOW)
+    number = number_of(run.year, run.first)
+    paper.attach_named(batch, [(f"{number}.png", picture())], actor=operator, now=NOW)
+    sheet = paper.key(batch, {"number": number, "level": "2", "tags": "214"}, actor=operator, now=NOW)
+    sheet = paper.key(batch, {"number": number, "level": "1", "tags": "115"}, actor=city, now=NOW)
+    typed = {"way": "box", "number": "YJX-SZ-7731", "area": "320500000000", "words": f"{MARK}坏了", "level": "1"}
+    typed |= {"target": f"organ:{SUZHOU}"}
+    letter = letters.register(
+        read_letter(typed, (), today=date(2026, 6, 10), day=date(2026, 6, 10)),
+        actor=operator, now=NOW, scan=("信.png", picture()),
+    )  # fmt: skip
+    admit_services([wire_service("SZ-TOLD") | PLACE], source="test", now=NOW)
+    told = record_entry(
+        Typed(Draft(level="5")).submission(pf=6, now=NOW, project_no="SZ-TOLD", service_number=1),
+        way=Way.TELEPHONE, proof="REC-20260610-7731", actor=operator, now=LATER,
+    )  # fmt: skip
+    yesterday = dict.fromkeys(("serviceTime", "acceptDate", "resultDate"), "2026-06-09 09:00:00")
+    admit_services([wire_service("SZ-CALL", mobile="13800007731") | PLACE | yesterday], source="test", now=NOW)
+    draw_callouts(now=NOW)
+    called = take_next(actor=operator, now=LATER)
+    assert called is not None, "the pack of Suzhou draws every service"
+    seen = record_inspection(
+        Typed(Draft(level="2", words=f"{MARK}坏了两天")).submission(pf=9, now=NOW),
+        Visit(at=NOW, window_code="SZ-A01"),
+        Findings(date(2026, 6, 10), "张检查", "JC-SZ-7731", [("大厅.png", picture())]),
+        actor=city, now=NOW,
+    )  # fmt: skip
+    asked = questionnaires.draft(
+        title=f"{MARK}征询", purpose="决定周末是否开放窗口", questions=(Question(Ask.LEVEL, "满意吗？", (), True),), area="320500000000",
+        target="hall:SZ", starts=date(2026, 6, 10), ends=date(2026, 6, 20), actor=city, now=NOW,
+    )  # fmt: skip
+    return {
+        "run": run, "paper": batch, "sheet": sheet, "letter": letter, "told": told, "called": called, "asked": asked,
+        "photo": Attachment.objects.get(event_id=seen.id),
+    }  # fmt: skip
+
+
+def _delivered(world: World) -> dict[str, Any]:
+    """A batch of Suzhou's app: one rating that was taken, one that waits, one that was refused."""
+    app = app_info(world.cast.foreign_app_id)
+    assert app is not None
+    admit_services([wire_service(f"SZ-B{n}") | PLACE for n in (0, 2)], source=app.app_id, now=NOW)
+    number = batches.open_batch(
+        lane="batch", source=app.app_id, name=f"{MARK}批次", now=NOW, place=("3205", app.organ, "")
+    )
+    refused = wire_rating("SZ-B2", evalDetail="501,510")
+    _admit_chunk([wire_rating("SZ-B0", **BAD), refused, wire_rating("SZ-LATER")], 0, number, app, NOW)
+    return {"batch": number, "kept": Rejected.objects.get(batch=number), "waiting": Parked.objects.get()}
+
+
+def _places(world: World) -> dict[str, Any]:
+    city = world.at_home(Role.CITY)
+    (sign,) = signs_for([snapshot().windows["SZ-A01"]], city, NOW)
+    rows = "windowNo,windowName,hallCode,orgcode,windowKind,isActive\nNJ-X9,别处,NJ,x,,1\n".encode()
+    file = SimpleUploadedFile("窗口.csv", rows)
+    upload = upkeep.bring_in("窗口.csv", file, len(rows), actor=city, now=NOW)
+    return {"sign": sign, "device": enrolled("SZ-A01", now=NOW), "upload": upload}
+
+
+def _policy(world: World) -> dict[str, Any]:
+    """Suzhou's own pack, one that is to come, a draft of the next, its own day off, and a draft of its own indicators."""
+    _person("苏州督办二", "苏州督办二", Role.SUPERVISOR, Scope("3205"), NOW)
+    table = dict(msgspec.to_builtins(dict(read_pack(ROOT / "policies" / "jiangsu.toml"))))
+    own = table | {
+        "region": "3205",
+        "pack": "suzhou",
+        "name": f"{MARK}规则",
+        "callout": {**table["callout"], "share": 1.0},
+    }
+    load_pack(own | {"valid_from": date(2026, 1, 1)}, "苏州主管", NOW - timedelta(days=300))
+    coming = load_pack(own | {"valid_from": date(2026, 12, 1)}, "苏州主管", NOW)
+    supervisor = world.at_home(Role.SUPERVISOR)
+    draft = pack_drafts.new_draft("3205", name="苏州市", actor=world.at_home(Role.CITY), now=NOW)
+    load_local_days("3205", [Day(date(2026, 8, 3), is_workday=False, name=f"{MARK}节")], "苏州市政府")
+    return {
+        "pack": coming,
+        "pack_draft": draft,
+        "indicators": drafts.new_draft("3205", actor=supervisor, now=NOW),
+    }
+
+
+def _people(world: World) -> dict[str, Any]:
+    """Somebody who works in Suzhou, is logged in there, and is locked out elsewhere."""
+    path = f"/{PROVINCE_OFFICE}/{SUZHOU}/"
+    person = Person.objects.create(
+        username="sz7731", name=f"{MARK}科员", password="!", created_at=NOW, organ_code=SUZHOU, organ=path, area="3205"
+    )
+    given = Grant.objects.create(person=person, role=Role.HANDLER, organ=path)
+    session = sessions.begin(person, address="10.0.0.1", user_agent="x", now=LATER)
+    lock = AccessAttempt.objects.create(
+        username=person.username, ip_address="10.0.0.7", user_agent="x", failures_since_start=50, attempt_time=LATER,
+        get_data="", post_data="", http_accept="", path_info="",
+    )  # fmt: skip
+    return {"person": person, "grant": given, "session": session, "lock": lock}
+
+
+def _order(world: World) -> dict[str, Any]:
+    return {"order_no": world.order.order_no}
+
+
+def _kept(world: World) -> list[dict[str, Any]]:
+    return [
+        {"place": "kept", "kind": world.kept.kind, "id": str(world.kept.id)},
+        {"place": "waiting", "kind": world.waiting.kind, "id": str(world.waiting.id)},
+    ]
+
+
+# route of the console: the addresses of its foreign objects
+SAMPLES: dict[str, Callable[[World], list[dict[str, Any]]]] = {
+    "order": lambda w: [_order(w), {"order_no": w.moved.order_no}],
+    "order_callback": lambda w: [{"order_no": w.moved.order_no}],
+    "order_identity": lambda w: [_order(w)],
+    "order_share": lambda w: [_order(w)],
+    "order_move": lambda w: [{**_order(w), "verb": verb} for verb in sorted(VERBS)],
+    "consequence": lambda w: [{"pk": w.consequence.pk}],
+    "consequence_act": lambda w: [
+        {"pk": w.consequence.pk, "verb": verb} for verb in sorted({one.verb for one in STEPS})
+    ],
+    "consequence_admonish": lambda w: [_order(w)],
+    "callback_back": lambda w: [{"order_no": w.moved.order_no}],
+    "reply_template": lambda w: [{"pk": w.template.pk}],
+    "reply_template_switch": lambda w: [{"pk": w.template.pk}],
+    "meeting_conclude": lambda w: [_order(w)],
+    "telephone_done": lambda w: [{"event_id": w.told.id}],
+    "callout": lambda w: [{"event_id": w.called.event_id}],
+    "paper_forms": lambda w: [{"run_id": w.run.pk, "part": 1}],
+    "paper_batch": lambda w: [{"batch_id": w.paper.pk}],
+    "paper_key": lambda w: [{"batch_id": w.paper.pk}],
+    "paper_act": lambda w: [{"batch_id": w.paper.pk, "verb": verb} for verb in ("recount", "void", "scans")],
+    "paper_form": lambda w: [{"number": w.sheet.number}],
+    "paper_decide": lambda w: [{"number": w.sheet.number}],
+    "paper_scan": lambda w: [{"number": w.sheet.number, "scan_id": w.sheet.scan}],
+    "letter": lambda w: [{"letter_id": w.letter.pk}],
+    "letter_note": lambda w: [{"letter_id": w.letter.pk}],
+    "letter_scan": lambda w: [{"letter_id": w.letter.pk}],
+    "questionnaire": lambda w: [{"code": w.asked.code}],
+    "questionnaire_edit": lambda w: [{"code": w.asked.code}],
+    "questionnaire_export": lambda w: [{"code": w.asked.code}],
+    "questionnaire_act": lambda w: [
+        {"code": w.asked.code, "verb": verb} for verb in ("send", "approve", "return", "close")
+    ],
+    "entry_scan": lambda w: [{"scan": w.letter.scan}],
+    "entry_check": lambda w: [{"event_id": w.letter.event_id}, {"event_id": w.told.id}],
+    "inspection_photo": lambda w: [{"photo": w.photo.pk}],
+    "repair_case": _kept,
+    "repair_act": lambda w: [
+        {**one, "verb": verb}
+        for one, verbs in zip(_kept(w), ("fix retry accept discard bring_back", "fix retry discard"), strict=True)
+        for verb in verbs.split()
+    ],
+    "batch": lambda w: [{"id": w.batch}],
+    "batch_mark": lambda w: [{"id": w.batch}],
+    "batch_continue": lambda w: [{"id": w.batch}],
+    "windows_imported": lambda w: [{"pk": str(w.upload.pk)}],
+    "window": lambda _: [{"code": "SZ-A01"}],
+    "window_switch": lambda _: [{"code": "SZ-A01"}],
+    "sign_history": lambda _: [{"code": "SZ-A01"}],
+    "sign_replace": lambda w: [{"serial": w.sign.serial}],
+    "device": lambda w: [{"device_id": w.device.id}],
+    "device_stop": lambda w: [{"device_id": w.device.id}],
+    "device_replace": lambda w: [{"device_id": w.device.id}],
+    "policy_version": lambda w: [{"pk": w.pack.pk}],
+    "policy_version_export": lambda w: [{"pk": w.pack.pk}],
+    "policy_withdraw": lambda w: [{"pk": w.pack.pk}],
+    "policy_draft": lambda w: [{"pk": w.pack_draft.pk}],
+    "policy_section": lambda w: [{"pk": w.pack_draft.pk, "name": "limits"}],
+    "policy_import": lambda w: [{"pk": w.pack_draft.pk}],
+    "policy_export": lambda w: [{"pk": w.pack_draft.pk}],
+    "policy_approve": lambda w: [{"pk": w.pack_draft.pk}],
+    "policy_act": lambda w: [{"pk": w.pack_draft.pk, "act": act} for act in ("submit", "take_back", "drop", "refuse")],
+    "calendar_undo": lambda _: [{"region": "3205", "day": "2026-08-03"}],
+    "indicator_set": lambda w: [{"pk": w.indicators.pk}],
+    "indicator_import": lambda w: [{"pk": w.indicators.pk}],
+    "indicator_line": lambda w: [{"pk": w.indicators.pk, "code": "new"}],
+    "indicator_preview": lambda w: [{"pk": w.indicators.pk}],
+    "indicator_page": lambda w: [{"pk": w.indicators.pk}],
+    "indicator_act": lambda w: [
+        {"pk": w.indicators.pk, "act": act} for act in ("submit", "take_back", "drop", "approve", "refuse", "remove")
+    ],
+    "person": lambda w: [{"pk": w.person.pk}],
+    "person_edit": lambda w: [{"pk": w.person.pk}],
+    "person_switch": lambda w: [{"pk": w.person.pk}],
+    "person_reset": lambda w: [{"pk": w.person.pk}],
+    "person_grant": lambda w: [{"pk": w.person.pk}],
+    "person_take": lambda w: [{"pk": w.person.pk, "grant_id": w.grant.pk}],
+    "person_factor": lambda w: [{"pk": w.person.pk}],
+    "person_unlink": lambda w: [{"pk": w.person.pk}],
+    "person_sessions_end": lambda w: [{"pk": w.person.pk}],
+    "person_session_end": lambda w: [{"pk": w.person.pk, "session_id": w.session}],
+    "unlock": lambda w: [{"pk": w.lock.pk}],
+}
+
+
+def names_of(world: World) -> dict[str, str]:
+    """By what each foreign object would be known in a list, a search or a sheet."""
+    return {
+        "order": world.order.order_no,
+        "order past review": world.moved.order_no,
+        "order of a letter": Order.objects.get(pk=world.letter.event_id).order_no,
+        "order of an inspection": Order.objects.get(pk=world.photo.event_id).order_no,
+        "title": MARK,
+        "letter": "YJX-SZ-7731",
+        "inspection": "JC-SZ-7731",
+        "recording": "REC-20260610-7731",
+        "paper form": world.sheet.number,
+        "batch": world.batch,
+        "device": world.device.id,
+        "sign": world.sign.serial,
+        "upload": str(world.upload.pk),
+        "person": world.person.username,
+        "case": "SZ-TOLD",
+    }
+
+
+# what somebody might name in a form without being in charge of it: route, fields
+BODIES: list[tuple[str, Callable[[World], dict[str, Any]]]] = [
+    ("paper", lambda _: {"do": "print", "hall": "SZ", "window": "SZ-A01", "forms": "2"}),
+    ("paper", lambda _: {"do": "open", "hall": "SZ", "day": "2026-06-10", "forms": "2"}),
+    ("letter_new", lambda _: {"way": "box", "number": "N-1", "day": "2026-06-10", "area": "320500000000", "words": "坏了", "level": ""}),
+    ("letter_new", lambda _: {"way": "box", "number": "N-2", "day": "2026-06-10", "target": f"organ:{SUZHOU}", "words": "坏了", "level": "1"}),
+    ("telephone", lambda w: {"do": "enter", "event": str(w.called.event_id), "level": "5", "proof": "REC-20260610-0009"}),
+    ("telephone", lambda _: {"do": "enter", "visit": "1", "at": "w:SZ-A01", "level": "5", "proof": "REC-20260610-0008"}),
+    ("telephone", lambda w: {"do": "enter", "order": w.moved.order_no, "level": "5", "proof": "REC-20260610-0007"}),
+    ("inspection_new", lambda _: {"at": "w:SZ-A01", "inspected_on": "2026-06-10", "inspectors": "张", "proof": "JC-1", "level": "5", "words": "好"}),
+    ("consequence_new", lambda _: {"kind": "talk", "subject_kind": "organ", "subject": SUZHOU, "title": "约谈一次", "text": "请说明原因"}),
+    ("reply_template_new", lambda _: {"title": "别处", "text": "您好。", "cause": "", "owner": "3205|"}),
+    ("reply_template_new", lambda _: {"title": "别处", "text": "您好。", "cause": "", "owner": f"3205|/{PROVINCE_OFFICE}/{SUZHOU}/"}),
+    ("questionnaire_new", lambda _: {
+        "title": "别处的征询", "purpose": "决定周末是否开放窗口", "area": "320500000000", "target": "hall:SZ", "starts": "2026-06-10",
+        "ends": "2026-06-20", "ask-1": "level", "text-1": "满意吗？",
+    }),
+    ("window_add", lambda _: {"windowNo": "SZ-A09", "windowName": "A09", "hallCode": "SZ", "orgcode": SUZHOU, "windowKind": "issue"}),
+    ("signs_print", lambda _: {"window": "SZ-A01"}),
+    ("tickets", lambda _: {"case": "SZ-CALL", "number": "1"}),
+    ("device_new", lambda _: {"kind": "tablet", "window": "SZ-A01"}),
+    ("device_new", lambda _: {"kind": "kiosk", "hall": "SZ"}),
+    ("device_hall", lambda _: {"hall": "SZ"}),
+    ("policy_new", lambda _: {"region": "320505"}),
+    ("policy_new", lambda w: {"like": str(w.pack_draft.pk)}),
+    ("calendar_local", lambda _: {
+        "region": "3205", "first": "2026-08-10", "last": "2026-08-10", "name": "节", "works": "0", "source": "通知", "confirmed": "1",
+    }),
+    ("indicators_draft", lambda _: {"region": "3205"}),
+    ("indicators_draft", lambda w: {"like": str(w.indicators.pk)}),
+    ("person_new", lambda _: {"username": "anew", "name": "新人", "organ": SUZHOU, "phone": ""}),
+]  # fmt: skip
