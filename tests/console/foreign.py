@@ -35,6 +35,7 @@ from haochaping.channels.questionnaires import commands as questionnaires
 from haochaping.channels.questionnaires.rules import Ask, Question
 from haochaping.channels.windows import upkeep
 from haochaping.channels.windows.commands import signs_for
+from haochaping.console import commands as lists
 from haochaping.directory.models import Organ
 from haochaping.directory.queries import snapshot
 from haochaping.evaluation import batches
@@ -44,7 +45,8 @@ from haochaping.flow.visits import Visit
 from haochaping.kit.config import ROOT
 from haochaping.policy import drafts, pack_drafts
 from haochaping.policy.commands import Day, load_local_days, load_pack, read_pack
-from haochaping.rectification import reply_templates
+from haochaping.rectification import evidence, reply_templates
+from haochaping.rectification.briefs import commands as briefs
 from haochaping.rectification.commands import perform
 from haochaping.rectification.consequences import commands as consequences
 from haochaping.rectification.consequences.rules import STEPS, Kind, Subject
@@ -157,6 +159,11 @@ def _orders(world: World) -> dict[str, Any]:
         actor=city,
         now=NOW,
     )
+    asked = [("挑选", "逐件勾选")]
+    brief = briefs.draft(f"{MARK}专报", [order.pk], asked=asked, office="苏州市", actor=city, now=NOW)
+    files = evidence.bring(order_id=order.pk, actor=handler, name="大厅.png", raw=picture(), now=NOW)
+    own = lists.save_filter(handler, "orders", name=f"{MARK}筛选", query="state=all", is_default=False, now=NOW)
+    world.made |= {"brief": brief, "files": files, "filter": own}
     return {"order": order, "moved": moved, "consequence": record, "template": template}
 
 
@@ -278,6 +285,16 @@ SAMPLES: dict[str, Callable[[World], list[dict[str, Any]]]] = {
     "order_identity": lambda w: [_order(w)],
     "order_share": lambda w: [_order(w)],
     "order_move": lambda w: [{**_order(w), "verb": verb} for verb in sorted(VERBS)],
+    "order_others": lambda w: [_order(w)],
+    "order_file": lambda w: [{"order_no": w.moved.order_no}],
+    "order_evidence": lambda w: [_order(w)],
+    "order_evidence_page": lambda w: [{**_order(w), "page_id": w.files.pages[0]}],
+    "order_evidence_drop": lambda w: [{**_order(w), "file_id": w.files.pk}],
+    "orders_filter": lambda w: [{"pk": w.filter.pk, "verb": verb} for verb in ("default", "usual", "delete")],
+    "brief": lambda w: [{"pk": w.brief.pk}],
+    "brief_write": lambda w: [{"pk": w.brief.pk}],
+    "brief_paper": lambda w: [{"pk": w.brief.pk}],
+    "brief_act": lambda w: [{"pk": w.brief.pk, "verb": verb} for verb in ("submit", "approve", "return", "archive")],
     "consequence": lambda w: [{"pk": w.consequence.pk}],
     "consequence_act": lambda w: [
         {"pk": w.consequence.pk, "verb": verb} for verb in sorted({one.verb for one in STEPS})
@@ -380,6 +397,8 @@ def names_of(world: World) -> dict[str, str]:
 
 # what somebody might name in a form without being in charge of it: route, fields
 BODIES: list[tuple[str, Callable[[World], dict[str, Any]]]] = [
+    ("orders_many", lambda w: {"pick": f"{w.order.order_no}:3", "verb": "urge", "text": "请尽快"}),
+    ("brief_new", lambda w: {"title": "别处的专报", "case": w.order.order_no}),
     ("paper", lambda _: {"do": "print", "hall": "SZ", "window": "SZ-A01", "forms": "2"}),
     ("paper", lambda _: {"do": "open", "hall": "SZ", "day": "2026-06-10", "forms": "2"}),
     ("letter_new", lambda _: {"way": "box", "number": "N-1", "day": "2026-06-10", "area": "320500000000", "words": "坏了", "level": ""}),
