@@ -1,4 +1,4 @@
-"""整改回访: who is to be called about which order, one operator at a time, and what was heard of pressure on raters."""
+"""整改回访: who is to be called about which order, one operator at a time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from haochaping.kit import clock
 from haochaping.kit.errors import Refused
 from haochaping.rectification.models import CallbackTurn, Move, Order, Pressing
 from haochaping.rectification.rules import State
-from haochaping.rectification.sight import is_rated_side, orders_for
+from haochaping.rectification.sight import orders_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 HELD_FOR = timedelta(minutes=15)  # how long one operator keeps a call to themselves without ending it
 AGAIN_AFTER = timedelta(hours=3)  # until who did not answer is called again
-HEARS_OF_PRESSURE = (Role.SUPERVISOR, Role.CITY, Role.LEADER)
 REST_HOURS = Refused("rest_hours", 409, "现在是休息时间，不能拨打，请在白天再拨。")
 
 
@@ -104,36 +103,3 @@ def lines(orders: Iterable[Order], actor: Actor, now: datetime) -> list[Waiting]
         holder = turn.holder_name if turn is not None and is_held else ""
         found.append(Waiting(row, holder, bool(turn and is_held and turn.holder_id == actor.id), later))
     return found
-
-
-def may_hear_of_pressure(actor: Actor) -> bool:
-    """Never those rated, whatever else they are: they could find out who complained of them."""
-    return actor.has(*HEARS_OF_PRESSURE) and not is_rated_side(actor)
-
-
-def pressings_for(actor: Actor) -> QuerySet[Pressing]:
-    """What raters said of pressure in the orders that this actor sees, the newest first."""
-    if not may_hear_of_pressure(actor):
-        return Pressing.objects.none()
-    return Pressing.objects.filter(order_id__in=orders_for(actor).values("pk")).order_by("-at", "-n")
-
-
-@dataclass(frozen=True)
-class Pressed:
-    """A line of that list: the order, and what the operator noted."""
-
-    order: Order
-    at: datetime
-    heard_by: str
-    note: str
-
-
-def pressed_lines(pressings: Iterable[Pressing]) -> list[Pressed]:
-    rows = list(pressings)
-    orders = Order.objects.in_bulk([row.order_id for row in rows])
-    moves = {(m.order_id, m.n): m for m in Move.objects.filter(order_id__in=list(orders))}
-    return [
-        Pressed(orders[row.order_id], row.at, move.actor_name, move.facts.get("note") or move.facts.get("reason", ""))
-        for row in rows
-        if row.order_id in orders and (move := moves.get((row.order_id, row.n)))
-    ]

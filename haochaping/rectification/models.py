@@ -275,5 +275,21 @@ class Pressing(models.Model):
     at = models.DateTimeField(db_index=True)
 
 
+class PressingCheck(models.Model):
+    """核实结果: what somebody who supervises found when they looked into a report of pressure; the last one counts."""
+
+    append_only = True
+    order_id = models.UUIDField()
+    n = models.SmallIntegerField()  # of the report's move
+    result = models.CharField("核实结果", max_length=10)  # confirmed | unfounded | unclear
+    text = models.TextField("核实情况")
+    by_id = models.CharField(max_length=64)
+    by_name = models.CharField(max_length=64)
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["order_id", "n"], name="pressing_check_of")]
+
+
 from haochaping.rectification.briefs.models import Brief, BriefStep  # noqa: E402, F401  Django looks here
 from haochaping.rectification.consequences.models import Consequence, ConsequenceStep  # noqa: E402, F401  Django looks here

@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce, Least, Left
 
 from haochaping.rectification.advance import late_parts
 from haochaping.rectification.models import Move, Order, OrderPart
+from haochaping.rectification.pressings import waits_for_check
 from haochaping.rectification.queries import is_overdue, orders_for
 from haochaping.rectification.rules import State
 from haochaping.rectification.sight import is_rated_side
@@ -60,8 +61,7 @@ def _came_back_twice() -> Q:
 
 
 def _pressed(now: datetime) -> Q:
-    said = Move.objects.filter(order_id=OuterRef("pk"), verb__in=("record", "unsatisfied"), facts__pressed="yes")
-    return Q(was_called=True, dispatch_day__gte=(now - PRESSED_WITHIN).date()) & Q(Exists(said))
+    return Q(was_called=True, dispatch_day__gte=(now - PRESSED_WITHIN).date()) & Q(waits_for_check())
 
 
 def _soon(now: datetime, until: datetime) -> Q:
@@ -81,7 +81,7 @@ CONCERNS = {
     "extension": Concern("延期待批", "承办单位申请延期，等您批", lambda *_: OPEN & Q(extension_asked__isnull=False)),
     "parts": Concern("协办超期", "协办单位超过自己的期限未提交", lambda now, _: OPEN & late_parts(now)),
     "convened": Concern("待协调会议", "已提请协调会议，还没有结论", lambda *_: Q(convened_at__isnull=False)),
-    "pressed": Concern("疑似施压", "近90天回访时评价人说有人要求改评价", lambda now, _: _pressed(now)),
+    "pressed": Concern("疑似施压", "近90天回访时评价人说有人要求改评价，还没核实", lambda now, _: _pressed(now)),
 }  # fmt: skip
 
 

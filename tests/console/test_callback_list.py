@@ -6,14 +6,14 @@ from datetime import timedelta
 
 import pytest
 
-from haochaping.accounts.models import Grant, Person
+from haochaping.accounts.models import Audit, Grant, Person
 from haochaping.accounts.rules import Role
 from haochaping.kit.clock import held_at
-from haochaping.rectification import callbacks
+from haochaping.rectification import callbacks, oversight, pressings
 from haochaping.rectification.commands import perform
-from haochaping.rectification.models import CallbackTurn, Order, Pressing
+from haochaping.rectification.models import CallbackTurn, Order, Pressing, PressingCheck
 from tests.cast import NANJING, NOW, PROVINCE_OFFICE, logged_in
-from tests.console.stage import NAME, PHONE, bad_order, text
+from tests.console.stage import NAME, PHONE, bad_order, form, text
 from tests.console.test_order_pages import CONFIRM, LATER, SUBMIT, do, page_of
 
 pytestmark = pytest.mark.django_db
@@ -131,6 +131,21 @@ class TestTheList:
         assert PHONE not in page
         assert "留您手上至" in page
 
+    def test_after_a_call_one_is_back_at_the_list_with_the_next_call_at_hand(self, cast, as_):
+        order, client = approved(cast, "NJ-1"), as_("operator")
+        take(client)
+        drawn = form(page_of(client, order), "/callback")
+        sent = drawn["values"] | {"result": "accepted", "pressed": "yes"}
+        with held_at(LATER):
+            asked = client.post(drawn["action"], sent)
+        assert "评价人反映有人要求修改评价，将报督办人员核实" in asked.content.decode()
+        again = form(asked.content.decode(), "/callback")
+        with held_at(LATER):
+            done = client.post(again["action"], again["values"] | {"confirmed": "1"}, follow=True)
+        assert done.redirect_chain == [(LIST, 302)]
+        assert f"{order.order_no} 已办理" in done.content.decode()
+        assert "下一件" in done.content.decode()
+
 
 class TestPressure:
     def test_is_listed_for_those_who_supervise_and_for_nobody_else(self, cast, as_):
@@ -159,7 +174,58 @@ class TestPressure:
         for role in (Role.CITY, Role.HANDLER):
             Grant.objects.create(person=person, role=role, area="3201", organ=f"/{PROVINCE_OFFICE}/{NANJING}/")
         assert logged_in(person).get(PRESSED).status_code == 403
-        assert not callbacks.pressings_for(person.actor()).exists()
+        assert not pressings.pressings_for(person.actor()).exists()
+
+    def test_is_looked_into_by_who_supervises_and_then_no_longer_waits(self, cast, as_):
+        order = approved(cast, "NJ-1")
+        do(as_("operator"), order, "callback", result="accepted", pressed="yes", note="说有人打电话让改成满意")
+        at = f"{PRESSED}{order.order_no}/{Pressing.objects.get().n}"
+
+        def waiting() -> int:
+            return oversight.giving(cast.city, "pressed", LATER, LATER).count()
+
+        assert "登记核实结果" in seen(as_("city"), PRESSED)
+        assert waiting() == 1
+        with held_at(LATER):
+            short = as_("city").post(at, {"result": "", "text": "已约谈窗口负责人"})
+            assert short.status_code == 422
+            assert "请选择核实结果" in short.content.decode()
+            assert "已约谈窗口负责人" in short.content.decode(), "nothing typed is lost"
+            sent = {"result": "confirmed", "text": "通话记录显示有人去电"}
+            assert as_("city").post(at, sent).url == PRESSED
+        assert order.order_no not in seen(as_("city"), PRESSED)
+        for who in ("city", "supervisor", "leader"):
+            page = seen(as_(who), f"{PRESSED}?show=checked")
+            for words in (order.order_no, "查实有人施压", "通话记录显示有人去电", "南京主管，2026-06-10 11:00"):
+                assert words in page
+        assert waiting() == 0
+        told = Audit.objects.get(action="check_pressing")
+        assert (told.subject, told.facts["result"]) == (str(order.pk), "confirmed")
+        assert "通话记录" not in str(told.facts)
+        assert "通话记录显示有人去电" not in page_of(as_("rectifier"), order)
+
+    def test_what_was_found_may_be_corrected_and_what_was_found_before_stays_to_be_read(self, cast, as_):
+        order = approved(cast, "NJ-1")
+        do(as_("operator"), order, "callback", result="accepted", pressed="yes")
+        at = f"{PRESSED}{order.order_no}/{Pressing.objects.get().n}"
+        for who, result, now in (("city", "unclear", LATER), ("supervisor", "unfounded", LATER + timedelta(hours=1))):
+            with held_at(now):
+                assert as_(who).post(at, {"result": result, "text": f"{who}写的"}).status_code == 302
+        assert "没有查实" in seen(as_("city"), f"{PRESSED}?show=checked")
+        assert "无法核实" not in seen(as_("city"), f"{PRESSED}?show=checked")
+        page = seen(as_("leader"), at)
+        assert page.index("supervisor写的") < page.index("city写的")
+
+    def test_is_looked_into_by_nobody_else(self, cast, as_):
+        order = approved(cast, "NJ-1")
+        do(as_("operator"), order, "callback", result="accepted", pressed="yes")
+        at, sent = f"{PRESSED}{order.order_no}/{Pressing.objects.get().n}", {"result": "unclear", "text": "不清楚"}
+        with held_at(LATER):
+            assert "登记</button>" not in as_("leader").get(at).content.decode()
+            got = {who: as_(who).post(at, sent).status_code for who in ("leader", "foreign_city", "rectifier", "clerk")}
+            assert got == {"leader": 403, "foreign_city": 404, "rectifier": 403, "clerk": 403}
+            assert as_("operator").post(at, sent).status_code == 403
+        assert not PressingCheck.objects.exists()
 
     def test_that_was_not_reported_is_not_there(self, cast, as_):
         order = approved(cast, "NJ-1")

@@ -318,6 +318,18 @@ class TestManyAtATime:
         )
         assert post(client, "/console/orders/many", {}).status_code == 422
 
+    def test_where_nothing_is_ticked_the_way_back_keeps_the_filter(self, as_):
+        bad_order()
+        client = as_("supervisor")
+        with held_at(LATER):
+            page = client.get("/console/orders/?state=dispatched&area=3201").content.decode()
+        drawn = form(page, "/orders/many")
+        assert drawn["values"]["query"] == "area=3201&state=dispatched"
+        answer = post(client, "/console/orders/many", {"picked": "1", "query": drawn["values"]["query"]})
+        assert answer.status_code == 422
+        assert "没有勾选工单" in answer.content.decode()
+        assert 'href="/console/orders/?area=3201&amp;state=dispatched"' in answer.content.decode()
+
     @pytest.mark.parametrize("verb", sorted(set(VERBS) - TOGETHER))
     def test_what_judges_one_raters_case_is_never_done_together(self, as_, verb):
         order = bad_order()

@@ -1,4 +1,4 @@
-"""整改回访: the list of orders to be called about, one operator at a time, and what was heard of pressure."""
+"""整改回访: the list of orders to be called about, one operator at a time."""
 
 from __future__ import annotations
 
@@ -94,14 +94,3 @@ def callback_back(request: HttpRequest, order_no: str) -> HttpResponse:
     if calls.put_back(by_number(actor, order_no).pk, actor=actor, now=clock.now()):
         messages.success(request, f"{order_no} 已放回名单。")
     return redirect("console:callbacks")
-
-
-@needs(*MAY_OPEN["pressings"])
-@require_safe
-def pressings(request: HttpRequest) -> HttpResponse:
-    """What raters said of pressure to change their rating: for those who supervise, never for those rated."""
-    actor = actor_of(request)
-    if not calls.may_hear_of_pressure(actor):
-        raise Refused("not_your_role", 403, "您同时属于被评价的单位，不能查看疑似施压的反映。")
-    page = Paginator(calls.pressings_for(actor), PER_PAGE).get_page(request.GET.get("page"))
-    return render(request, "console/pressings.html", {"page": page, "lines": calls.pressed_lines(page)})

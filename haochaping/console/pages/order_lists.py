@@ -43,7 +43,7 @@ FORMATS = {
     "csv": "text/csv; charset=utf-8",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
-OURS = frozenset({"csrfmiddlewaretoken", "pick", "shown", "whole", "verb", "confirmed", "back"})
+OURS = frozenset({"csrfmiddlewaretoken", "pick", "shown", "whole", "verb", "query", "confirmed", "back"})
 KEYS = (
     ("j 或 ↓", "下一件"),
     ("k 或 ↑", "上一件"),
@@ -220,7 +220,12 @@ def many(request: HttpRequest) -> HttpResponse:
     """Work on the ticked orders together: choose a move, see what it would do, do it, see what it did."""
     actor, now = actor_of(request), clock.now()
     ticked = request.POST.getlist("shown" if request.POST.get("whole") else "pick")
-    orders, picks = bulk.ticked(bulk.picks(ticked), actor)
+    try:
+        chosen = bulk.picks(ticked)
+    except Refused as no:
+        query = filters.query_of(QueryDict(request.POST.get("query", "")[:2_000]).dict())
+        return render(request, "console/bulk_none.html", {"no": no, "query": query}, status=no.status)
+    orders, picks = bulk.ticked(chosen, actor)
     verb = request.POST.get("verb", "")
     typed = {name: str(value) for name, value in request.POST.items() if name not in OURS}
     context = {"picks": ",".join(map(str, picks)), "n": len(picks), "orders": orders}

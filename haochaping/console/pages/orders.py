@@ -79,7 +79,8 @@ def callback(request: HttpRequest, order_no: str) -> HttpResponse:
     found = by_number(actor_of(request), order_no)
     typed = moves.typed(request.POST, OURS)
     verb = "unsatisfied" if typed.get("result") == "unsatisfied" else "record"
-    return _make(request, found, verb, typed)
+    answer = _make(request, found, verb, typed)
+    return redirect("console:callbacks") if answer.status_code == 302 else answer  # done: on to the next call
 
 
 def _make(request: HttpRequest, found: Order, verb: str, typed: dict[str, str]) -> HttpResponse:

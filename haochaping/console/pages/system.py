@@ -41,6 +41,7 @@ ACTIONS = {
     "evidence_open": "查看证据材料",
     "evidence_drop": "删除证据材料",
     "export": "导出",
+    "check_pressing": "登记疑似施压核实结果",
     "brief_submit": "报送信息专报",
     "brief_approve": "批示信息专报",
     "brief_return": "退回信息专报",
