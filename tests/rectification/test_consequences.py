@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from haochaping.accounts.rules import Role, Scope
+from haochaping.accounts.models import Grant, Person
+from haochaping.accounts.rules import Actor, Role, Scope
 from haochaping.kit.errors import Refused
 from haochaping.rectification.consequences import commands, queries
 from haochaping.rectification.consequences.models import Consequence, ConsequenceStep
@@ -21,6 +22,7 @@ from haochaping.rectification.consequences.rules import (
     read,
     step,
 )
+from haochaping.rectification.models import Order
 from haochaping.rectification.progress import public_progress
 from tests.cast import NANJING, NANJING_ITEM, SUZHOU
 from tests.rectification.conftest import Stage, at
@@ -79,6 +81,19 @@ def test_only_malice_that_was_found_for_good_is_admonished_and_once(so: dict, ma
     assert (may_admonish(**(usual | so)) == "") is may
 
 
+def of_the_rated_unit(stage: Stage, hat: str) -> Actor:
+    """Somebody of the rated unit who supervises too: by a grant for the unit, or over the city with the unit as home."""
+    person = Person.objects.get(username="rectifier")
+    if hat == "grant":
+        Grant.objects.create(person=person, role=Role.SUPERVISOR, organ=stage.order.organ_path)
+    else:
+        person = Person.objects.get(username="city")
+        person.organ, person.organ_code = stage.order.organ_path, NANJING
+        person.save()
+        Grant.objects.create(person=person, role=Role.HANDLER, organ=stage.order.organ_path)
+    return Person.objects.get(pk=person.pk).actor()
+
+
 class TestAdmonition:
     def test_after_the_time_to_object_the_supervisor_delivers_it_and_only_the_rater_reads_it(
         self, stage: Stage
@@ -105,6 +120,34 @@ class TestAdmonition:
         with pytest.raises(Refused):
             commands.admonish(stage.order, text="再说一次", actor=stage.cast.supervisor, now=later)
 
+    @pytest.mark.parametrize("hat", ["grant", "home"])
+    def test_the_rated_units_own_people_neither_draft_nor_see_nor_deliver_it(self, stage: Stage, hat: str) -> None:
+        stage.walk("sign")
+        stage.do("appeal", stage.cast.rectifier, kind="malicious")
+        stage.do("uphold", stage.cast.reviewer)
+        own, later = of_the_rated_unit(stage, hat), at("07-10 10:00")
+        with pytest.raises(Refused) as no:
+            commands.admonish(stage.order, text="请据实评价", actor=own, now=later)
+        assert no.value.status == 404
+        record = commands.admonish(stage.order, text="请据实评价", actor=stage.cast.supervisor, now=later)
+        assert not queries.consequences_for(own).exists()
+        with pytest.raises(Refused) as no:
+            commands.act(record.pk, "deliver", {}, actor=own, now=later)
+        assert no.value.status == 404
+
+    def test_what_was_drafted_is_not_delivered_once_the_order_is_no_longer_voided(self, stage: Stage) -> None:
+        stage.walk("sign")
+        stage.do("appeal", stage.cast.rectifier, kind="malicious")
+        stage.do("uphold", stage.cast.reviewer)
+        later = at("07-10 10:00")
+        record = commands.admonish(stage.order, text="请据实评价", actor=stage.cast.supervisor, now=later)
+        Order.objects.filter(pk=stage.order.pk).update(upheld=False)
+        with pytest.raises(Refused, match="申诉成立") as no:
+            commands.act(record.pk, "deliver", {}, actor=stage.cast.supervisor, now=later)
+        assert no.value.status == 409
+        dropped = commands.act(record.pk, "drop", FACTS, actor=stage.cast.supervisor, now=later)
+        assert dropped.state == State.DROPPED
+
     @pytest.mark.parametrize("kind", ["mistaken", "untrue"])
     def test_no_other_upheld_appeal_allows_it(self, stage: Stage, kind: str) -> None:
         stage.walk("sign")
@@ -118,7 +161,7 @@ class TestAdmonition:
         stage.walk("sign")
         stage.do("appeal", stage.cast.rectifier, kind="malicious")
         stage.do("uphold", stage.cast.reviewer)
-        for actor, status in ((stage.cast.rectifier, 403), (stage.cast.reviewer, 403), (stage.cast.foreign_city, 404)):
+        for actor, status in ((stage.cast.rectifier, 404), (stage.cast.reviewer, 403), (stage.cast.foreign_city, 404)):
             with pytest.raises(Refused) as no:
                 commands.admonish(stage.order, text="……", actor=actor, now=at("07-10 10:00"))
             assert no.value.status == status
@@ -158,12 +201,45 @@ class TestTalkAndTraining:
         record = commands.propose(
             Kind.TRAINING, Subject.CLERK, "NJ-0001", title="培训", text="业务不熟", actor=stage.cast.city, now=stage.now
         )
-        commands.act(record.pk, "decide", FACTS, actor=stage.cast.city, now=stage.now)
-        assert not queries.consequences_for(stage.cast.clerk).exists(), "the account is of another name at that window"
-        herself = replace(stage.cast.clerk, name="李窗口")
-        assert queries.consequences_for(herself).get() == record
+        assert record.account == "", "the account at that window is of another name"
+        Person.objects.filter(pk=stage.cast.clerk.id).update(name="李窗口")
+        record = commands.act(record.pk, "decide", FACTS, actor=stage.cast.city, now=stage.now)
+        assert queries.consequences_for(stage.cast.clerk).get() == record
+        commands.act(record.pk, "state", FACTS, actor=stage.cast.clerk, now=stage.now)
+        namesake = replace(stage.cast.clerk, id="0")
+        assert not queries.consequences_for(namesake).exists(), "who has her name and window later is not her"
         done = commands.act(record.pk, "record", FACTS, actor=stage.cast.rectifier, now=stage.now)
         assert done.state == State.DONE, "the unit trains its people and says so"
+
+    def test_where_two_accounts_have_the_clerks_name_neither_sees_it(self, stage: Stage) -> None:
+        Person.objects.filter(pk=stage.cast.clerk.id).update(name="李窗口")
+        other = Person.objects.create(username="other", name="李窗口", created_at=stage.now)
+        Grant.objects.create(person=other, role=Role.CLERK, window="NJ-A01")
+        record = commands.propose(
+            Kind.TRAINING, Subject.CLERK, "NJ-0001", title="培训", text="业务不熟", actor=stage.cast.city, now=stage.now
+        )
+        commands.act(record.pk, "decide", FACTS, actor=stage.cast.city, now=stage.now)
+        for actor in (stage.cast.clerk, other.actor()):
+            assert not queries.consequences_for(replace(actor, name="李窗口")).exists()
+
+    @pytest.mark.parametrize("hat", ["grant", "home"])
+    def test_nobody_proposes_decides_or_records_it_for_their_own_unit(self, stage: Stage, hat: str) -> None:
+        own = of_the_rated_unit(stage, hat)
+        with pytest.raises(Refused, match="自己的单位"):
+            commands.propose(Kind.TALK, Subject.ORGAN, NANJING, title="约谈", text="……", actor=own, now=stage.now)
+        record = commands.propose(
+            Kind.TALK, Subject.ORGAN, NANJING, title="约谈", text="差评较多", actor=stage.cast.city, now=stage.now
+        )
+        for verb in ("decide", "drop"):
+            with pytest.raises(Refused) as no:
+                commands.act(record.pk, verb, FACTS, actor=own, now=stage.now)
+            assert no.value.status == 404
+        commands.act(record.pk, "decide", FACTS, actor=stage.cast.city, now=stage.now)
+        assert queries.consequences_for(own).get() == record
+        for verb in ("record", "drop"):
+            with pytest.raises(Refused) as no:
+                commands.act(record.pk, verb, FACTS, actor=own, now=stage.now)
+            assert no.value.status == 403
 
     def test_a_subject_out_of_reach_is_refused_as_if_it_were_not_there(self, stage: Stage) -> None:
         for subject in (SUZHOU, "11320500000000000A"):

@@ -157,7 +157,8 @@ def admonish(request: HttpRequest, order_no: str) -> HttpResponse:
     """Draft the admonition of an order's rater, where an appeal against malice was upheld for good."""
     actor, now = actor_of(request), clock.now()
     order = by_number(actor, order_no)
-    why = queries.why_not_admonish(one_for(actor, order.pk), now)
+    commands.open_to(order, actor)
+    why = queries.why_not_admonish(order, now)
     text, no = str(request.POST.get("text", "")), None
     if request.method == "POST" and not why:
         try:

@@ -21,7 +21,8 @@ from haochaping.kit.errors import FieldError, Refused
 from haochaping.rectification import evidence, relay
 from haochaping.rectification.cautions import cautions_for
 from haochaping.rectification.commands import contribute, look_at_rater, reveal
-from haochaping.rectification.consequences.queries import DECIDE
+from haochaping.rectification.consequences.queries import DECIDE, is_own
+from haochaping.rectification.consequences.rules import Kind
 from haochaping.rectification.effects import rulebook
 from haochaping.rectification.facts import facts_for, timeline
 from haochaping.rectification.queries import (
@@ -219,7 +220,10 @@ def show(
         "problem": problem,
         "wrong": [each for form in forms for each in form.errors] if not calling else calling.errors,
         "may_reveal": may_reveal(found, actor),
-        "may_admonish": actor.has(*DECIDE) and found.upheld and found.appeal_kind == "malicious",
+        "may_admonish": actor.has(*DECIDE)
+        and found.upheld
+        and found.appeal_kind == "malicious"
+        and not is_own(Kind.ADMONITION, found.organ_path, actor),
         "revealed": revealed,
         **replying.help_for(found, forms, actor, now),
         "same_item": same_item(found, actor) if view_of(found, actor) is not View.OPENED else None,

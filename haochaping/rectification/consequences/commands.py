@@ -16,6 +16,7 @@ from haochaping.rectification import sight
 from haochaping.rectification.consequences import queries
 from haochaping.rectification.consequences.models import Consequence, ConsequenceStep
 from haochaping.rectification.consequences.rules import CONCERNS, Kind, State, Subject, read, step
+from haochaping.rectification.models import Order
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from haochaping.accounts.rules import Actor
     from haochaping.rectification.consequences.rules import Step
-    from haochaping.rectification.models import Order
 
 CASES_MOST = 20
 
@@ -53,6 +53,8 @@ def propose(  # a person drafts one
     place = _place(subject_kind, subject.strip())
     if not actor.over(area=place["area_path"], organ=place["organ_path"], window="").has(*queries.DECIDE):
         raise wrong("subject", "没有这个对象，或它不在您的管辖范围内，请核对代码。")
+    if queries.is_own(kind, place["organ_path"], actor):
+        raise wrong("subject", "这是您自己的单位，请由其他督办人员提出。")
     found = [sight.by_number(actor, number) for number in dict.fromkeys(filter(None, (c.strip() for c in cases)))]
     if len(found) > CASES_MOST:
         raise wrong("cases", f"一次最多列入 {CASES_MOST} 件工单。")
@@ -74,9 +76,9 @@ def propose(  # a person drafts one
 def admonish(order: Order, *, text: str, actor: Actor, now: datetime) -> Consequence:
     """Draft the admonition of the rater of this order; the supervisor delivers it by a step of its own.
 
-    Refused 403 where the actor does not supervise it, 409 `not_malicious` where it is not upheld, or not yet final.
+    Refused 404 for the rated unit's own people, 403 where the actor does not supervise it, 409 `not_malicious` where it is not upheld, or not yet final.
     """
-    sight.one_for(actor, order.pk)
+    open_to(order, actor)
     if not actor.over(area=order.area_path, organ=order.organ_path).has(*queries.DECIDE):
         raise Refused("not_your_part", 403, "劝诫由督办人员决定。")
     told = read(("text",), {"text": text}, today=clock.day(now))
@@ -95,6 +97,13 @@ def admonish(order: Order, *, text: str, actor: Actor, now: datetime) -> Consequ
             **told,
         )
         return _begin(record, actor, told, now)
+
+
+def open_to(order: Order, actor: Actor) -> None:
+    """Refused 404 where the order is out of sight, or the actor belongs to the unit that was rated."""
+    sight.one_for(actor, order.pk)
+    if queries.is_own(Kind.ADMONITION, order.organ_path, actor):
+        raise queries.NOT_FOUND
 
 
 def propose_by_rule(
@@ -133,11 +142,16 @@ def act(pk: int, verb: str, given: Mapping[str, Any], *, actor: Actor, now: date
     with transaction.atomic():
         queries.one_for(actor, pk)
         record = Consequence.objects.select_for_update().get(pk=pk)
+        Order.objects.select_for_update().filter(
+            pk=record.order_id
+        ).first()  # what it rests on stays until this is done
         found = check(record, verb, given, actor=actor, now=now)
         facts = read(found.needs, given, today=clock.day(now))
         record.state = found.target
         if verb == "decide":
             record.text, record.due = facts["text"], date.fromisoformat(facts["due"])
+            if record.subject_kind == Subject.CLERK and not record.account:
+                record.account = queries.account_of(record.window_code, record.subject_name)
         if not found.target.is_open:
             record.ended_at = now
         _note(record, verb, actor, facts, now)
@@ -151,8 +165,16 @@ def check(record: Consequence, verb: str, given: Mapping[str, Any], *, actor: Ac
     found = step(Kind(record.kind), State(record.state), verb, queries.parts_in(record, actor))
     if found not in queries.open_steps(record, actor):
         raise Refused("not_possible_now", 409, "意见只能陈述一次。")
+    if verb == "deliver" and (why := _why_not_deliver(record, now)):
+        raise Refused("not_malicious", 409, why)
     read(found.needs, given, today=clock.day(now))
     return found
+
+
+def _why_not_deliver(record: Consequence, now: datetime) -> str:
+    """What has come between the draft and now, "" if nothing."""
+    order = Order.objects.get(pk=record.order_id)
+    return queries.why_not_admonish(order, now, drafted=record.pk)
 
 
 def _begin(record: Consequence, actor: Actor, facts: Mapping[str, str], now: datetime) -> Consequence:
@@ -205,7 +227,7 @@ def _place(kind: Subject, code: str) -> dict[str, str]:
         if clerk is None:
             raise no
         window_code, name = clerk.window, clerk.name
-        place = _of_organ(clerk.organ)
+        place = _of_organ(clerk.organ) | {"account": queries.account_of(window_code, name)}
     else:
         window = known.windows.get(code)
         if window is None:

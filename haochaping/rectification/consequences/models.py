@@ -18,6 +18,7 @@ class Consequence(models.Model):
     area_path = models.CharField(max_length=12, db_index=True)
     organ_path = models.TextField(blank=True, default="", db_index=True)
     window_code = models.CharField(max_length=64, blank=True, default="")
+    account = models.CharField(max_length=64, blank=True, default="")  # of a clerk: whose account, "" where not clear
     order_id = models.UUIDField(null=True, db_index=True)  # of an admonition
     cases = ArrayField(models.UUIDField(), default=list)  # orders that a notice tells of
     rule = models.CharField(

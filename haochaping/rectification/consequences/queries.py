@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from django.db.models import Count, Q
 
-from haochaping.accounts.queries import visible
+from haochaping.accounts.queries import clerks_at, visible
 from haochaping.accounts.rules import Role
 from haochaping.directory.queries import snapshot
 from haochaping.evaluation.queries import clerks_of
@@ -30,6 +30,7 @@ from haochaping.rectification.models import Order
 from haochaping.rectification.rules import CHARGED, Charged, over
 from haochaping.rectification.rules import State as OrderState
 from haochaping.rectification.sight import orders_for
+from haochaping.rectification.standing import is_of_organ
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -42,12 +43,14 @@ if TYPE_CHECKING:
 NOT_FOUND = Refused("not_found", 404, "没有这条记录。")
 DECIDE = (Role.SUPERVISOR, Role.CITY)
 READ = (*DECIDE, Role.LEADER)
+OTHERS_DECIDE = (Kind.TALK, Kind.TRAINING)  # nobody decides these about their own unit
 
 
 def consequences_for(actor: Actor) -> QuerySet[Consequence]:
     """Those who supervise a place see all of it; a unit what was decided about it; a clerk what was decided about them.
 
-    What a rule only proposes, and whatever concerns a rater, is for those who supervise alone.
+    What a rule only proposes, and whatever concerns a rater, is for those who supervise alone: whoever belongs to the unit
+    that was rated sees of it what a unit sees, whatever else they are.
     """
     if actor.is_system:
         return Consequence.objects.all()
@@ -55,7 +58,8 @@ def consequences_for(actor: Actor) -> QuerySet[Consequence]:
         return Consequence.objects.none()
     seen = Consequence.objects.none()
     if actor.has(*READ):
-        seen |= visible(Consequence.objects.all(), _as(actor, *READ))
+        aside = Q(kind=Kind.ADMONITION) | Q(kind__in=OTHERS_DECIDE, state__in=(State.PROPOSED, State.DROPPED))
+        seen |= visible(Consequence.objects.all(), _as(actor, *READ)).exclude(aside & _of_own_organs(actor))
     decided = Consequence.objects.filter(state__in=(State.ORDERED, State.DONE)).exclude(kind=Kind.ADMONITION)
     if actor.has(Role.HANDLER):
         handler = _as(actor, Role.HANDLER)
@@ -63,8 +67,8 @@ def consequences_for(actor: Actor) -> QuerySet[Consequence]:
         seen |= own | decided.filter(_reaches(handler), subject_kind=Subject.REGION)
     if actor.has(Role.CLERK):
         windows = [scope.window for role, scope in actor.grants if role is Role.CLERK and scope.window]
-        about = Q(subject_kind=Subject.CLERK, subject_name=actor.name) | Q(subject_kind=Subject.WINDOW)
-        seen |= decided.filter(about, window_code__in=windows)
+        own = Q(subject_kind=Subject.CLERK, account=actor.id)
+        seen |= decided.filter(own | Q(subject_kind=Subject.WINDOW, window_code__in=windows))
     return seen.distinct()
 
 
@@ -72,6 +76,21 @@ def _as(actor: Actor, *roles: Role) -> Actor:
     """The actor with the scopes of these roles alone."""
     scopes = tuple(scope for role, scope in actor.grants if role in roles and not scope.window)
     return replace(actor, roles=actor.roles & set(roles), scopes=scopes)
+
+
+def _of_own_organs(actor: Actor) -> Q:
+    """Records of organs to which the actor belongs, as `is_of_organ` has it."""
+    found = Q(pk__in=())
+    for path in {actor.organ, *(scope.organ for scope in actor.scopes)} - {""}:
+        parts = path.strip("/").split("/")
+        above = ["/" + "/".join(parts[:n]) + "/" for n in range(1, len(parts) + 1)]
+        found |= Q(organ_path__startswith=path) | Q(organ_path__in=above)
+    return found
+
+
+def is_own(kind: Kind, organ_path: str, actor: Actor) -> bool:
+    """Whether this is about the actor's own unit, and of a kind that nobody decides about their own."""
+    return (kind is Kind.ADMONITION or kind in OTHERS_DECIDE) and is_of_organ(actor, organ_path)
 
 
 def _reaches(actor: Actor) -> Q:
@@ -98,12 +117,26 @@ def parts_in(record: Consequence, actor: Actor) -> frozenset[By]:
     if actor.is_system:
         return frozenset(By)
     here = actor.over(area=record.area_path, organ=record.organ_path, window=record.window_code)
-    parts = {By.SUPERVISOR} if here.has(*DECIDE) else set()
+    is_own_unit = is_own(Kind(record.kind), record.organ_path, actor)
+    parts = {By.SUPERVISOR} if here.has(*DECIDE) and not is_own_unit else set()
     if here.has(Role.HANDLER):
         parts |= {By.UNIT, By.CONCERNED}
-    if actor.has(Role.CLERK) and record.subject_kind != Subject.ORGAN:
+    is_about_them = record.account == actor.id if record.subject_kind == Subject.CLERK else _stands_at(record, actor)
+    if actor.has(Role.CLERK) and is_about_them:
         parts.add(By.CONCERNED)
     return frozenset(parts)
+
+
+def _stands_at(record: Consequence, actor: Actor) -> bool:
+    windows = {scope.window for role, scope in actor.grants if role is Role.CLERK and scope.window}
+    return record.subject_kind == Subject.WINDOW and record.window_code in windows
+
+
+def account_of(window: str, name: str) -> str:
+    """Whose account a clerk's is: the only one of that name at the window where one clerk has that name; "" if it is not clear."""
+    accounts = [person for person, held in clerks_at(window).items() if held == name]
+    namesakes = [clerk for clerk in snapshot().clerks.values() if (clerk.window, clerk.name) == (window, name)]
+    return accounts[0] if len(accounts) == len(namesakes) == 1 else ""
 
 
 @dataclass(frozen=True)
@@ -136,13 +169,17 @@ def open_steps(record: Consequence, actor: Actor) -> list[Step]:
     return [one for one in found if not (one.verb == "state" and stated)]
 
 
-def why_not_admonish(order: Order, now: datetime) -> str:
-    """Why the rater of this order may not be admonished now; "" if they may."""
+def why_not_admonish(order: Order, now: datetime, *, drafted: int | None = None) -> str:
+    """Why the rater of this order may not be admonished now; "" if they may. `drafted`: the record that would do it."""
     book = rulebook(order)
     is_final = order.objections >= book.policy.appeal.objections
     if not is_final and order.closed_at is not None:
         is_final = over(order.closed_at, book.policy.appeal.objection_within.term, book.calendar).at <= now
-    told = Consequence.objects.filter(order_id=order.pk, kind=Kind.ADMONITION).exclude(state=State.DROPPED)
+    told = (
+        Consequence.objects.filter(order_id=order.pk, kind=Kind.ADMONITION)
+        .exclude(state=State.DROPPED)
+        .exclude(pk=drafted)
+    )
     return may_admonish(
         state=order.state,
         appeal_kind=order.appeal_kind,
