@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.django_db
 LATER = NOW + FRESH + timedelta(seconds=1)
+PAPERS = ("order_file", "meetings_paper", "brief_paper")  # PDFs that leave the house with what was rated in them
 SHEET = "/console/orders/export?state=all"
 (CONSOLE,) = [r for r in get_resolver().url_patterns if str(r.pattern) == "console/"]
 
@@ -41,10 +42,12 @@ def stay(client: Client) -> None:
         client.post("/console/alive")
 
 
-def test_every_export_asks() -> None:
+def test_every_export_and_every_paper_asks() -> None:
     exports = {p.name: p.callback for p in CONSOLE.url_patterns if p.name.endswith("export")}
     assert len(exports) >= 6
-    assert [name for name, page in exports.items() if not page.is_fresh] == []
+    papers = {p.name: p.callback for p in CONSOLE.url_patterns if p.name in PAPERS}
+    assert len(papers) == len(PAPERS)
+    assert [name for name, page in (exports | papers).items() if not page.is_fresh] == []
 
 
 def test_a_fresh_login_exports_without_being_asked(cast: Cast) -> None:
@@ -85,6 +88,18 @@ def test_what_was_a_link_goes_on_as_a_link(cast: Cast) -> None:
         answer = client.post(address, {"proof_of": "GET", "proof": PASSWORD})
         assert (answer.status_code, answer["Location"]) == (303, address)
         assert client.get(address).status_code == 200
+
+
+def test_a_paper_comes_after_the_proof_and_not_before(cast: Cast) -> None:
+    client = come_in()
+    stay(client)
+    with held_at(LATER):
+        address = "/console/meetings/paper.pdf"
+        asked = client.get(address)
+        assert (asked.status_code, asked["Content-Type"].split(";")[0]) == (403, "text/html")
+        answer = client.post(address, {"proof_of": "GET", "proof": PASSWORD})
+        assert (answer.status_code, answer["Location"]) == (303, address)
+        assert client.get(address)["Content-Type"] == "application/pdf"
 
 
 @pytest.mark.parametrize("referer", ["https://evil.example/x", "javascript:alert(1)", "//evil.example", ""])

@@ -169,7 +169,7 @@ def act(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
     return redirect("console:brief", pk) if is_there else redirect("console:briefs")
 
 
-@needs(*MAY_OPEN["briefs"])
+@needs(*MAY_OPEN["briefs"], fresh=True)
 @require_safe
 def paper(request: HttpRequest, pk: int) -> HttpResponse:
     """The brief as a paper of A4. Its quotations are those that may be quoted at this moment."""

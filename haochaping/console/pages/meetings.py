@@ -38,7 +38,7 @@ def meetings(request: HttpRequest) -> HttpResponse:
     return _show(request)
 
 
-@needs(*MAY_OPEN["meetings"])
+@needs(*MAY_OPEN["meetings"], fresh=True)
 @require_safe
 def paper(request: HttpRequest) -> HttpResponse:
     """The list as a paper for the meeting. Days only, no rater and no case: those rated sit at the table."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
 
-@needs(*MAY_OPEN["order_file"])
+@needs(*MAY_OPEN["order_file"], fresh=True)
 @require_safe
 def order_file(request: HttpRequest, order_no: str) -> HttpResponse:
     """Facts, history, reply, verdict and evidence with its SM3; sealed as the order's page is. Who printed it is written down."""

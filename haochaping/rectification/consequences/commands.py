@@ -142,9 +142,8 @@ def act(pk: int, verb: str, given: Mapping[str, Any], *, actor: Actor, now: date
     with transaction.atomic():
         queries.one_for(actor, pk)
         record = Consequence.objects.select_for_update().get(pk=pk)
-        Order.objects.select_for_update().filter(
-            pk=record.order_id
-        ).first()  # what it rests on stays until this is done
+        if record.order_id:  # what it rests on stays until this is done
+            Order.objects.select_for_update().get(pk=record.order_id)
         found = check(record, verb, given, actor=actor, now=now)
         facts = read(found.needs, given, today=clock.day(now))
         record.state = found.target
@@ -165,16 +164,12 @@ def check(record: Consequence, verb: str, given: Mapping[str, Any], *, actor: Ac
     found = step(Kind(record.kind), State(record.state), verb, queries.parts_in(record, actor))
     if found not in queries.open_steps(record, actor):
         raise Refused("not_possible_now", 409, "意见只能陈述一次。")
-    if verb == "deliver" and (why := _why_not_deliver(record, now)):
-        raise Refused("not_malicious", 409, why)
+    if verb == "deliver" and record.order_id:  # what may have come between the draft and now
+        order = Order.objects.get(pk=record.order_id)
+        if why := queries.why_not_admonish(order, now, drafted=record.pk):
+            raise Refused("not_malicious", 409, why)
     read(found.needs, given, today=clock.day(now))
     return found
-
-
-def _why_not_deliver(record: Consequence, now: datetime) -> str:
-    """What has come between the draft and now, "" if nothing."""
-    order = Order.objects.get(pk=record.order_id)
-    return queries.why_not_admonish(order, now, drafted=record.pk)
 
 
 def _begin(record: Consequence, actor: Actor, facts: Mapping[str, str], now: datetime) -> Consequence:

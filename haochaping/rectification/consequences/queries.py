@@ -67,8 +67,8 @@ def consequences_for(actor: Actor) -> QuerySet[Consequence]:
         seen |= own | decided.filter(_reaches(handler), subject_kind=Subject.REGION)
     if actor.has(Role.CLERK):
         windows = [scope.window for role, scope in actor.grants if role is Role.CLERK and scope.window]
-        own = Q(subject_kind=Subject.CLERK, account=actor.id)
-        seen |= decided.filter(own | Q(subject_kind=Subject.WINDOW, window_code__in=windows))
+        theirs = Q(subject_kind=Subject.CLERK, account=actor.id)
+        seen |= decided.filter(theirs | Q(subject_kind=Subject.WINDOW, window_code__in=windows))
     return seen.distinct()
 
 
@@ -169,7 +169,7 @@ def open_steps(record: Consequence, actor: Actor) -> list[Step]:
     return [one for one in found if not (one.verb == "state" and stated)]
 
 
-def why_not_admonish(order: Order, now: datetime, *, drafted: int | None = None) -> str:
+def why_not_admonish(order: Order, now: datetime, *, drafted: int = 0) -> str:
     """Why the rater of this order may not be admonished now; "" if they may. `drafted`: the record that would do it."""
     book = rulebook(order)
     is_final = order.objections >= book.policy.appeal.objections
