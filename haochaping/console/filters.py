@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 DUE = (("late", "已超期"), ("soon", "一个工作日内到期"))
 FLAGS = {
+    "mine": "等我办理",
     "reopened": "重新打开过",
     "appealed": "申诉过",
     "extension": "申请延期待批",
@@ -64,6 +65,7 @@ class OrderFilter(filters.FilterSet):  # type: ignore[misc]
     route = filters.ChoiceFilter(label="派发途径", choices=tuple(ROUTES.items()))
     real_name = filters.BooleanFilter(label="实名")
     item = filters.CharFilter(field_name="task_code", label="实施编码")
+    mine = filters.BooleanFilter(method="by_mine")
     reopened = filters.BooleanFilter(method="by_flag")
     appealed = filters.BooleanFilter(method="by_flag")
     extension = filters.BooleanFilter(method="by_flag")
@@ -80,6 +82,8 @@ class OrderFilter(filters.FilterSet):  # type: ignore[misc]
         self.view = view_in_lists(actor)
         for name in [name for name in self.filters if not may_know(self.view, FACTS.get(name, name))]:
             del self.filters[name]  # who may not know it may not find it out by asking
+        if "mine" in self.filters and not actor.has(*queries.WAITING):
+            del self.filters["mine"]
         if "area" in self.filters:
             self.filters["area"].extra["choices"] = areas_of(actor)
 
@@ -100,6 +104,9 @@ class OrderFilter(filters.FilterSet):  # type: ignore[misc]
 
     def by_flag(self, rows: QuerySet[Order], name: str, asked: bool) -> QuerySet[Order]:
         return narrow(rows, now=self.now, flags=(name,)) if asked else rows
+
+    def by_mine(self, rows: QuerySet[Order], _name: str, asked: bool) -> QuerySet[Order]:
+        return rows.filter(queries.waits_for(self.actor, self.now), closed_at=None) if asked else rows
 
     def by_start(self, rows: QuerySet[Order], _name: str, day: date) -> QuerySet[Order]:
         return narrow(rows, now=self.now, start=day)

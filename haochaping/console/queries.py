@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -23,6 +23,7 @@ from haochaping.rectification.briefs.queries import briefs_for
 from haochaping.rectification.models import Move
 from haochaping.rectification.queries import is_overdue, orders_for, shares_owed
 from haochaping.rectification.rules import STATE_NAMES, State
+from haochaping.rectification.standing import reviewable_by
 from haochaping.rectification.workflow import VERB_NAMES
 
 if TYPE_CHECKING:
@@ -134,41 +135,67 @@ class Desk:
 
 def desk(actor: Actor, now: datetime) -> Desk:
     """What waits for this person, what is late, what changed in the last days: three queries however much there is."""
-    states = list(dict.fromkeys(s for role, mine in WAITING.items() if role in actor.roles for s in mine))
+    states, is_mine = _states_of(actor), waits_for(actor, now)
     orders = orders_for(actor)
     soon = end_of_next_workday(now)
-    is_mine = Q(state__in=states)
-    overdue = is_overdue(now)
+    supervises = actor.has(Role.SUPERVISOR, Role.CITY)
+    overdue = is_overdue(now) if supervises else is_overdue(now) & is_mine
     asks = Q(state=S.RECTIFYING, extension_asked__isnull=False)
     counts = orders.filter(closed_at=None).aggregate(  # what waits is open: few among all there ever were
-        **{str(state): Count("id", filter=Q(state=state)) for state in states},
+        **{str(state): Count("id", filter=Q(state=state) & is_mine) for state in states},
         late=Count("id", filter=overdue),
         soon=Count("id", filter=is_mine & Q(step_due__gt=now, step_due__lte=soon)),
         asks=Count("id", filter=asks),
     )
-    duties = [_duty(TODO[state], counts[str(state)], state=state) for state in states]
-    to_arbitrate = Q(state=S.ARBITRATING, route="hotline")
-    if actor.has(Role.OPERATOR) and S.ARBITRATING not in states and _dispatches(actor, now):
-        duties.append(_duty(TODO[S.ARBITRATING], orders.filter(to_arbitrate).count(), state=S.ARBITRATING))
-        is_mine |= to_arbitrate
+    duties = [
+        _duty(TODO[state], counts[str(state)], **({"mine": "true"} if state is S.APPEALING else {}), state=state)
+        for state in states
+    ]
+    if _arbitrates(actor, now):
+        n = orders.filter(is_mine, state=S.ARBITRATING).count()
+        duties.append(_duty(TODO[S.ARBITRATING], n, state=S.ARBITRATING))
     shares = shares_owed(actor) if actor.has(Role.HANDLER) else []
     if shares:
         late = any(share.part.due <= now for share in shares)
         duties.append(Duty("待提交协办情况", len(shares), "", "late" if late else "", anchor="shares"))
-    if actor.has(Role.SUPERVISOR, Role.CITY):
+    if supervises:
         duties.append(_duty("延期待批", counts["asks"], extension="true"))
     if not actor.has(Role.REVIEWER, Role.OPERATOR):
         duties.append(_duty("一个工作日内到期", counts["soon"], due="soon"))
-    duties.append(_duty("已超期", counts["late"], kind="late", due="late"))
-    if actor.has(Role.SUPERVISOR, Role.CITY):
+    duties.append(_duty("已超期", counts["late"], kind="late", **({} if supervises else {"mine": "true"}), due="late"))
+    if supervises:
         instructed = briefs_for(actor).filter(state="approved").count()
         duties += [Duty("专报已批示待归档", instructed, "state=approved", page="briefs")] if instructed else []
     if actor.has(*rules.MAY_OPEN["repair"]):
         duties += _repairs(actor, now)
-    waiting = is_mine | asks if actor.has(Role.SUPERVISOR, Role.CITY) else is_mine
+    waiting = is_mine | asks if supervises else is_mine
     next_due = list(orders.filter(waiting).order_by("step_due", "order_no")[:SOON])
     title = "待回访名单" if states == [S.CALLBACK] else "最先到期"
     return Desk(duties, next_due, news(actor, now), title, shares)
+
+
+def _states_of(actor: Actor) -> list[State]:
+    """The states in which an order waits for somebody with these roles, in the order of the page."""
+    return list(dict.fromkeys(s for role, mine in WAITING.items() if role in actor.roles for s in mine))
+
+
+def waits_for(actor: Actor, now: datetime) -> Q:
+    """Of the orders somebody sees, those that wait for them. An appeal waits only for who may rule on it."""
+    states = _states_of(actor)
+    found = Q(state__in=[state for state in states if state is not S.APPEALING])
+    if S.APPEALING in states:
+        appeals = Q(state=S.APPEALING) & reviewable_by(actor)
+        if len(actor.roles) > 1:  # seen by another role, an order is not theirs to rule on
+            scopes = actor.scopes_as(Role.REVIEWER)
+            here = replace(actor, scopes=scopes, roles=frozenset({Role.REVIEWER}))
+            appeals &= Q(pk__in=orders_for(here).filter(state=S.APPEALING).values("pk"))
+        found |= appeals
+    return found | Q(state=S.ARBITRATING, route="hotline") if _arbitrates(actor, now) else found
+
+
+def _arbitrates(actor: Actor, now: datetime) -> bool:
+    """Whether this operator hands out orders, and has no other role that does."""
+    return actor.has(Role.OPERATOR) and S.ARBITRATING not in _states_of(actor) and _dispatches(actor, now)
 
 
 def _dispatches(actor: Actor, now: datetime) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.db.models import Exists, OuterRef, Q
+
 from haochaping.accounts.queries import clerks_at
 from haochaping.evaluation.queries import has_telephone
 from haochaping.kit import clock
@@ -71,6 +73,17 @@ def is_of_organ(actor: Actor, organ_path: str) -> bool:
     """Whether somebody belongs to that organ, to one above it that they work for, or to one below it."""
     paths = {actor.organ, *(scope.organ for scope in actor.scopes)} - {""}
     return any(organ_path.startswith(path) or path.startswith(organ_path) for path in paths if organ_path)
+
+
+def reviewable_by(actor: Actor) -> Q:
+    """The orders that `is_impartial` would let this actor rule on, as the same two rules say it of one: `barred`, `is_of_organ`."""
+    later = Move.objects.filter(order_id=OuterRef("order_id"), verb="appeal", n__gt=OuterRef("n"))
+    own = Move.objects.filter(~Exists(later), order_id=OuterRef("pk"), verb__in=("appeal", "uphold"), actor_id=actor.id)
+    found = ~Q(Exists(own))
+    for path in {actor.organ, *(scope.organ for scope in actor.scopes)} - {""}:
+        above = [path[: at + 1] for at, char in enumerate(path) if char == "/"]
+        found &= ~Q(organ_path__startswith=path) & ~Q(organ_path__in=["", *above])
+    return found
 
 
 def dispatch_and_barred(order: Order) -> tuple[datetime, frozenset[str]]:
