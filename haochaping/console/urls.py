@@ -194,6 +194,7 @@ urlpatterns = [
     path("calendar/", calendars.calendar, name="calendar"),
     path("calendar/local", calendars.local, name="calendar_local"),
     path("calendar/local/<str:region>/<str:day>", calendars.undo, name="calendar_undo"),
+    path("calendar/waiting/<int:pk>/<str:verb>", calendars.decide, name="calendar_decide"),
     path("calendar/year", calendars.year, name="calendar_year"),
     path("indicators/", indicators.indicators, name="indicators"),
     path("indicators/export", indicators.export, name="indicators_export"),

@@ -79,6 +79,24 @@ class CalendarChange(models.Model):
         verbose_name_plural = "工作日历变更"
 
 
+class CalendarRequest(models.Model):
+    """A change of a region's own days that makes limits end later: it holds once a second person agrees."""
+
+    region = models.CharField("地区", max_length=12)
+    days = models.JSONField("日期")  # [day, works, name] each; works null: as the nation has it
+    source = models.CharField("依据", max_length=200)
+    state = models.CharField("状态", max_length=10, default="waiting")  # waiting | agreed | refused
+    made_by_id = models.CharField(max_length=64)
+    made_by = models.CharField("提出人", max_length=80)
+    made_at = models.DateTimeField("提出时间")
+    decided_by = models.CharField("同意人", max_length=80, blank=True, default="")
+    decided_at = models.DateTimeField("同意时间", null=True)
+
+    class Meta:
+        verbose_name = "当地日历调整申请"
+        verbose_name_plural = "当地日历调整申请"
+
+
 class Indicator(models.Model):
     """评价指标 (normCode): a tag a rater may tick at one level. Retired ones stay, ratings of their day carry them."""
 

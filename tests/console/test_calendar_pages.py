@@ -11,7 +11,7 @@ from haochaping.accounts.models import Audit
 from haochaping.kit import clock
 from haochaping.kit.clock import held_at
 from haochaping.policy import queries
-from haochaping.policy.models import CalendarDay
+from haochaping.policy.models import CalendarDay, CalendarRequest
 from haochaping.rectification.commands import perform
 from tests.cast import NOW
 from tests.console.stage import bad_order, form, suzhou_order, text
@@ -19,7 +19,7 @@ from tests.console.stage import bad_order, form, suzhou_order, text
 pytestmark = pytest.mark.django_db
 PAGE = "/console/calendar/"
 TYPHOON = {
-    "region": "3201", "first": "2026-06-11", "last": "2026-06-12", "works": "0", "name": "台风停工", "source": "市防指通知",
+    "region": "3201", "first": "2026-06-11", "last": "2026-06-12", "works": "0", "name": "台风停工", "source": "市防指停工通知",
 }  # fmt: skip
 NOTICE = "date,is_workday,name\n2027-01-01,0,元旦\n2027-02-05,0,春节\n2027-02-07,1,春节调休\n"
 
@@ -33,6 +33,11 @@ def at_that_hour():
 def upload(client, sheet=NOTICE, source="国办通知", **more):
     file = SimpleUploadedFile("2027.csv", sheet.encode(more.pop("encoding", "utf-8")))
     return client.post(PAGE + "year", {"file": file, "source": source, **more})
+
+
+def agreeing(verb="agree", region="3201"):
+    """Where the latest change of the region that was asked for is agreed to."""
+    return f"{PAGE}waiting/{CalendarRequest.objects.filter(region=region).latest('pk').pk}/{verb}"
 
 
 def confirm(client, answer, ending):
@@ -69,13 +74,66 @@ def test_a_typhoon_is_seen_to_move_orders_and_then_confirmed(as_):
     assert "有 1 件的期限会变" in page
     assert "6月11日（周四） 休息 台风停工" in page
     assert not CalendarDay.objects.exists(), "nothing is done before it is confirmed"
+    assert "另一位管辖江苏省南京市的督办人员或市级主管" in page
     assert confirm(client, answer, "calendar/local").status_code == 302
+    assert not CalendarDay.objects.exists(), "one person alone puts off no limit"
+    second = as_("supervisor")
+    assert "等另一人同意的调整" in text(second.get(PAGE + "?region=32").content.decode())
+    answer = second.get(agreeing())
+    assert "有 1 件的期限会变" in text(answer.content.decode())
+    assert confirm(second, answer, "agree").status_code == 302
     assert not queries.calendar("320102").is_workday(date(2026, 6, 11))
     assert queries.calendar("3205").is_workday(date(2026, 6, 11))
     page = text(client.get(PAGE + "?region=3201&year=2026").content.decode())
-    assert "6月12日（周五） 休息 台风停工 江苏省南京市 市防指通知" in page
+    assert "6月12日（周五） 休息 台风停工 江苏省南京市 市防指停工通知" in page
     line = Audit.objects.get(action="calendar_days")
     assert (line.subject, line.facts["days"]) == ("3201", {"2026-06-11": "放假", "2026-06-12": "放假"})
+    assert line.facts["asked_by"] == "南京主管"
+
+
+def test_who_asked_does_not_agree_and_takes_it_back(as_):
+    client = as_("city")
+    client.post(PAGE + "local", TYPHOON | {"confirmed": "1"})
+    page = client.get(PAGE + "?region=3201").content.decode()
+    assert agreeing() not in page
+    assert client.post(agreeing()).status_code == 403
+    again = client.post(PAGE + "local", TYPHOON | {"confirmed": "1", "last": ""})
+    assert "已经有一条调整在等另一人同意" in text(again.content.decode())
+    assert confirm(client, client.get(agreeing("refuse")), "refuse").status_code == 302
+    assert not CalendarDay.objects.exists()
+    assert as_("supervisor").post(agreeing()).status_code == 404, "it waits no more"
+
+
+def test_a_typhoon_of_today_is_agreed_today_and_not_tomorrow(as_):
+    today = TYPHOON | {"first": "2026-06-10", "last": ""}
+    for region, who in (("3201", "city"), ("3205", "foreign_city")):
+        as_(who).post(PAGE + "local", today | {"region": region, "confirmed": "1"})
+    first, second = (agreeing(region=region) for region in ("3201", "3205"))
+    as_("supervisor").post(first)
+    assert not queries.calendar("3201").is_workday(date(2026, 6, 10))
+    with held_at(NOW + timedelta(days=1)):
+        page = as_("supervisor").post(second, follow=True)
+    assert "已经过去" in text(page.content.decode())
+    assert queries.calendar("3205").is_workday(date(2026, 6, 10))
+
+
+@pytest.mark.parametrize("who", ["foreign_city", "leader", "clerk"])
+def test_others_neither_see_what_waits_nor_agree(as_, who):
+    as_("city").post(PAGE + "local", TYPHOON | {"confirmed": "1"})
+    client = as_(who)
+    assert "等另一人同意" not in text(client.get(PAGE + "?region=3201").content.decode())
+    assert client.post(agreeing()).status_code in {403, 404}
+    assert not CalendarDay.objects.exists()
+
+
+def test_a_day_of_work_holds_at_once_and_only_two_people_take_it_out_again(as_):
+    client, saturday = as_("city"), TYPHOON | {"first": "2026-06-13", "last": "", "works": "1", "name": "补班"}
+    client.post(PAGE + "local", saturday | {"confirmed": "1"})
+    assert queries.calendar("3201").is_workday(date(2026, 6, 13)), "limits end earlier: nobody gains by it"
+    confirm(client, client.get(f"{PAGE}local/3201/2026-06-13"), "2026-06-13")
+    assert queries.calendar("3201").is_workday(date(2026, 6, 13))
+    as_("supervisor").post(agreeing())
+    assert not queries.calendar("3201").is_workday(date(2026, 6, 13))
 
 
 def test_a_day_after_every_limit_moves_nobody(as_):
@@ -114,6 +172,7 @@ def test_an_answered_order_moves_only_by_its_step(as_, cast):
         ({"last": "2026-12-31"}, "一次最多 31 天"),
         ({"name": " "}, "请填写名称"),
         ({"source": " "}, "请写明依据"),
+        ({"source": "口头"}, "至少 6 个字"),
         ({"works": "1"}, "这些日子本来就是上班，不用调整。"),
     ],
 )
@@ -135,6 +194,7 @@ def test_nobody_changes_the_days_of_a_region_that_is_not_theirs(as_, who, region
 def test_a_days_change_is_taken_back_before_it_comes_and_not_after(as_):
     client = as_("city")
     client.post(PAGE + "local", TYPHOON | {"confirmed": "1"})
+    as_("supervisor").post(agreeing())
     url = f"{PAGE}local/3201/2026-06-11"
     assert as_("foreign_city").get(url).status_code == 404
     assert as_("foreign_city").post(url).status_code == 404

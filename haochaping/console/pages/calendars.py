@@ -24,11 +24,14 @@ from haochaping.policy import calendars, queries
 
 if TYPE_CHECKING:
     from haochaping.accounts.rules import Actor
+    from haochaping.policy.models import CalendarRequest
 
 WRITERS = (Role.SUPERVISOR, Role.CITY)
 FILE_MOST = 64 * 1024
 FIRST_YEAR = 2019  # 好差评 began
 YEARS_AHEAD = 2
+ASKED = "已提交。放假会推后期限，要等另一位督办人员或市级主管在本页同意后才生效。"
+DECISIONS = {"agree": calendars.agree, "refuse": calendars.refuse}
 
 
 @needs(*MAY_OPEN["calendar"])
@@ -41,7 +44,7 @@ def calendar(request: HttpRequest) -> HttpResponse:
 @needs(*WRITERS)
 @require_POST
 def local(request: HttpRequest) -> HttpResponse:
-    """Days that differ in one region: shown with what they move, then confirmed."""
+    """Days that differ in one region: shown with what they move, then confirmed; days off wait for a second person."""
     actor, now, posted = actor_of(request), clock.now(), request.POST
     region, works = posted.get("region", ""), posted.get("works") == "1"
     if not region or not calendars.may_change(actor, region):
@@ -50,9 +53,11 @@ def local(request: HttpRequest) -> HttpResponse:
     try:
         first, last = (_day(posted.get(name, "")) for name in ("first", "last"))
         days = calendars.local_days(region, first, last, posted.get("name", ""), works=works, now=now)
-        if "confirmed" in posted or not source.strip():
-            calendars.change_local(region, days, source=source, actor=actor, now=now)
-            messages.success(request, f"已调整{console.area_name(region)}的日历 {len(days)} 天。")
+        calendars.source_given(source)
+        if "confirmed" in posted:
+            waits = calendars.change_local(region, days, source=source, actor=actor, now=now)
+            done = f"已调整{console.area_name(region)}的日历 {len(days)} 天。"
+            messages.success(request, ASKED if waits else done)
             return _to(region, days[0].day.year)
     except Refused as no:
         if no.status != 422:
@@ -69,7 +74,8 @@ def local(request: HttpRequest) -> HttpResponse:
         "hidden": [(name, posted.get(name, "")) for name in ("region", "first", "last", "works", "name", "source")],
         "source": source,
         "action": reverse("console:calendar_local"),
-        "button": "确认调整",
+        "waits": not works,
+        "button": "确认调整" if works else "提交，等另一人同意",
     }
     return render(request, "console/calendar_confirm.html", context)
 
@@ -84,14 +90,16 @@ def undo(request: HttpRequest, region: str, day: str) -> HttpResponse:
         raise Refused("no_such_day", 404, "当地日历里没有这一天的调整。")
     if request.method == "POST":
         try:
-            calendars.undo_local(region, row.day, actor=actor, now=clock.now())
+            waits = calendars.undo_local(region, row.day, actor=actor, now=clock.now())
         except Refused as no:
-            if no.status != 409:
+            if no.status not in {409, 422}:
                 raise
             messages.warning(request, no.message)
         else:
-            messages.success(request, f"已取消，{dayeffects.day_words(row.day)}和全国一样。")
+            done = f"已取消，{dayeffects.day_words(row.day)}和全国一样。"
+            messages.success(request, ASKED if waits else done)
         return _to(region, row.day.year)
+    waiting = calendars.undoing_waits(region, row.day)
     context = {
         "region": region,
         "where": console.area_name(region),
@@ -101,7 +109,51 @@ def undo(request: HttpRequest, region: str, day: str) -> HttpResponse:
         "year": row.day.year,
         "source": row.source,
         "action": request.path,
-        "button": "确认取消调整",
+        "waits": waiting,
+        "button": "提交，等另一人同意" if waiting else "确认取消调整",
+    }
+    return render(request, "console/calendar_confirm.html", context)
+
+
+@needs(*WRITERS)
+@require_http_methods(["GET", "HEAD", "POST"])
+def decide(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
+    """A second person agrees to a change that waits, or it is sent back; each is confirmed on a page of its own."""
+    actor = actor_of(request)
+    if verb not in DECISIONS:
+        raise Refused("unknown_verb", 404, "没有这一操作。")
+    found = calendars.waiting_one(actor, pk)
+    is_own = found.made_by_id == actor.id
+    changes, where = calendars.changes_of(found), console.area_name(found.region)
+    year = min(changes).year
+    if request.method == "POST":
+        try:
+            DECISIONS[verb](pk, actor=actor, now=clock.now())
+        except Refused as no:
+            if no.status != 409:
+                raise
+            messages.warning(request, no.message)
+        else:
+            done = {
+                "agree": f"已同意，{where}的日历已经调整。",
+                "refuse": "已撤回。" if is_own else "已退回，日历没有变。",
+            }
+            messages.success(request, done[verb])
+        return _to(found.region, year)
+    title = f"同意调整{where}的日历？" if verb == "agree" else f"{'撤回' if is_own else '退回'}{where}日历的调整？"
+    context = {
+        "region": found.region,
+        "where": where,
+        "title": title,
+        "days": [
+            (dayeffects.day_words(date.fromisoformat(day)), works is True, name) for day, works, name in found.days
+        ],
+        "moved": dayeffects.moved(found.region, changes, actor) if verb == "agree" else None,
+        "asked": found,
+        "year": year,
+        "source": found.source,
+        "action": request.path,
+        "button": "同意" if verb == "agree" else "撤回" if is_own else "退回",
     }
     return render(request, "console/calendar_confirm.html", context)
 
@@ -162,6 +214,7 @@ def _show(request: HttpRequest, refused: Refused | None = None, at: str = "") ->
         "months": list(enumerate(months, 1)),
         "total": sum(months),
         "own": [_row(row, actor, today) for row in queries.days_for(region, chosen) if row.region],
+        "waiting": [_waits(one, actor) for one in calendars.waiting_for(actor)],
         "may_change": calendars.may_change(actor, region),
         "may_announce": calendars.may_change(actor, ""),
         "today": today,
@@ -180,6 +233,11 @@ def _row(row: Any, actor: Actor, today: date) -> dict[str, Any]:
         "where": console.area_name(row.region),
         "may_undo": row.day >= today and calendars.may_change(actor, row.region),
     }
+
+
+def _waits(one: CalendarRequest, actor: Actor) -> dict[str, Any]:
+    days = [(dayeffects.day_words(date.fromisoformat(day)), works is True, name) for day, works, name in one.days]
+    return {"one": one, "where": console.area_name(one.region), "days": days, "is_own": one.made_by_id == actor.id}
 
 
 def _file(request: HttpRequest) -> str:

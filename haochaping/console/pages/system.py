@@ -121,7 +121,9 @@ ACTIONS = {
     "policy_approved": "批准规则",
     "policy_refused": "退回规则稿",
     "calendar_year": "装载年度日历",
+    "calendar_ask": "提出调整当地日历",
     "calendar_days": "调整当地日历",
+    "calendar_refuse": "退回当地日历调整",
     "calendar_undo": "取消当地日历调整",
 }
 CIRCUIT = {

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 FORMS = 6  # of the paper batch: some keyed twice, some once, one read differently
 ANSWERS = 48
 TELEPHONE = "19900000001"  # nobody's
+NO_SOURCE = "演示用，并无此文件"
 
 
 class Collection:
@@ -213,12 +214,17 @@ class Collection:
         pack_drafts.submit(draft, valid_from=starts, note=note, actor=city, now=self.until)
 
     def festival(self) -> None:
-        """A day of the city's own in the next weeks."""
-        city = self.actors["city"]
+        """A day of the city's own in the next weeks, and another that waits for the supervisor."""
+        city, supervisor = self.actors["city"], self.actors["supervisor"]
         region, held = city.scopes[0].area, queries.calendar(city.scopes[0].area)
         day = held.add_workdays(clock.day(self.until) + timedelta(days=20), 1)
         days = calendars.local_days(region, day, None, "民俗节放假（演示）", works=False, now=self.until)
-        calendars.change_local(region, days, source="演示用，并无此文件", actor=city, now=self.until)
+        asked = calendars.change_local(region, days, source=NO_SOURCE, actor=city, now=self.until)
+        if asked is not None:
+            calendars.agree(asked.pk, actor=supervisor, now=self.until)
+        day = held.add_workdays(day, 10)
+        days = calendars.local_days(region, day, None, "运动会放假（演示）", works=False, now=self.until)
+        calendars.change_local(region, days, source=NO_SOURCE, actor=city, now=self.until)
 
 
 def faulty(sender: Sender, until: datetime) -> list[dict[str, Any]]:
