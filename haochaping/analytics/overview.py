@@ -10,6 +10,7 @@ from haochaping.accounts.rules import Role, Scope
 from haochaping.analytics import lake
 from haochaping.analytics.labels import label
 from haochaping.analytics.queries import Figure, Row, concealed, figures, reach_of
+from haochaping.analytics.rules import tells_few
 from haochaping.kit import clock
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Overview:
 def overview(actor: Actor, *, now: datetime) -> Overview:
     """This month to date against the same days of last month; the last 30 days; the places one level below the actor.
 
-    A clerk sees aggregates of at least five only, a week late (design §1.3). Somebody without a scope sees zeros.
+    A clerk sees aggregates of at least five only, no ratio with fewer on either side, a week late (design §1.3). Somebody without a scope sees zeros.
     """
     scopes = reach_of(actor)
     is_clerk = actor.roles == {Role.CLERK}
@@ -83,7 +84,7 @@ def overview(actor: Actor, *, now: datetime) -> Overview:
     trend = figures(TREND, ["day"], end - timedelta(days=TREND_DAYS - 1), end, now=now, scopes=scopes).rows
     places = figures(PLACES, [dimension], start, end, now=now, scopes=scopes).rows
     if is_clerk:
-        this, that, trend, places = (concealed(rows, K) for rows in (this, that, trend, places))
+        this, that, trend, places = (_for_the_rated(rows) for rows in (this, that, trend, places))
     made_at = lake.read().made_at
     return Overview(
         start,
@@ -94,6 +95,18 @@ def overview(actor: Actor, *, now: datetime) -> Overview:
         dimension,
         datetime.fromisoformat(made_at) if made_at else None,
     )
+
+
+def _for_the_rated(rows: list[Row]) -> list[Row]:
+    """What somebody rated may see: no figure of few, and no ratio whose parts name few, or the count beside it tells them."""
+    return [
+        Row(row.keys, {key: _without_few(figure) for key, figure in row.figures.items()}) for row in concealed(rows, K)
+    ]
+
+
+def _without_few(figure: Figure) -> Figure:
+    is_telling = figure.denominator is not None and tells_few(figure.numerator, figure.denominator, K)
+    return figure.hide(K) if is_telling else figure
 
 
 def headline(actor: Actor, metrics: tuple[str, ...], *, now: datetime) -> list[Figure]:

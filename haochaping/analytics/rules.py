@@ -88,6 +88,11 @@ def rank(shares: Sequence[Share], *, minimum: int, higher_is_better: bool = True
     return ranked + [Ranked(share, None, low, high, is_apart=False) for share, (low, high), _ in few]
 
 
+def tells_few(part: int, whole: int, k: int) -> bool:
+    """Whether a ratio names a group of 1 … k-1: its part, or all the others."""
+    return 0 < part < k or 0 < whole - part < k
+
+
 def hidden(sizes: Sequence[int], k: int) -> set[int]:
     """The places in a column, of rows that add up to a total that is shown, whose figure must not be shown.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from haochaping.channels.rules import phone_of
+from haochaping.channels.rules import phone_fault, phone_of
 from haochaping.evaluation.records import WORDS_MOST, Submission, read_evaluation
 from haochaping.evaluation.rules import LEVEL_NAMES, Consent, Level
 from haochaping.kit.clock import to_wire
@@ -158,7 +158,8 @@ class Draft:
         """The rating this draft is, given now; Refused (422) names the fields by their wire names."""
         mobile = phone_of(self.mobile) if self.mobile else ""
         if mobile is None:
-            bad = FieldError("mobile", "malformed", MESSAGES["mobile", "malformed"])
+            said = phone_fault(self.mobile, MESSAGES["mobile", "malformed"])
+            bad = FieldError("mobile", "number", said)  # told as it is said, whatever MESSAGES has
             raise Refused("fields_refused", 422, bad.message, (bad,))
         wire = {
             "projectNo": project_no,

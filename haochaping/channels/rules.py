@@ -19,6 +19,8 @@ _RECEIPT = re.compile(rf"HP[{CROCKFORD}]{{20}}")
 _LOOKALIKES = str.maketrans("OIL", "011")
 _HANDHELD = re.compile(r"Mobile|Android|iPhone|iPad|HarmonyOS|OpenHarmony|MicroMessenger", re.IGNORECASE)
 _PHONE = re.compile(r"\+?[0-9]{7,15}")
+_MOBILE = re.compile(r"1[0-9]{10}")
+MOBILE_LENGTH = "手机号码应为 11 位，请核对。"
 
 
 class Standing(StrEnum):
@@ -62,9 +64,18 @@ def in_groups(receipt: str) -> str:
 
 
 def phone_of(typed: str) -> str | None:
-    """A telephone number without spaces and dashes; None if it is none."""
-    plain = re.sub(r"[\s\-－()（）]", "", typed)
-    return plain if _PHONE.fullmatch(plain) else None
+    """A telephone number without spaces and dashes; None if it is none, or begins as a mobile's and has not its 11 digits."""
+    plain = _without_marks(typed)
+    return plain if (_MOBILE if plain.startswith("1") else _PHONE).fullmatch(plain) else None
+
+
+def phone_fault(typed: str, otherwise: str) -> str:
+    """What to say at the field of a number that `phone_of` refused: too many or too few digits of a mobile, or `otherwise`."""
+    return MOBILE_LENGTH if re.fullmatch(r"1[0-9]*", _without_marks(typed)) else otherwise
+
+
+def _without_marks(typed: str) -> str:
+    return re.sub(r"[\s\-－()（）]", "", typed)
 
 
 @dataclass

@@ -15,7 +15,7 @@ from haochaping.kit.crypto import sm3
 from haochaping.kit.errors import FieldError, Refused
 from haochaping.policy import approval, queries, sets
 from haochaping.policy.commands import load_pack, unload_pack
-from haochaping.policy.models import PolicyDraft
+from haochaping.policy.models import PolicyDraft, PolicyRule
 from haochaping.policy.rules import parse, restore
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from haochaping.accounts.rules import Actor
-    from haochaping.policy.models import PolicyRule
     from haochaping.policy.rules import Policy
 
 TIES = ("pack", "region", "valid_from")  # what ties a pack to its place and day; nobody edits these
@@ -191,11 +190,14 @@ def fingerprint(draft: PolicyDraft) -> str:
 
 
 def _make(region: str, body: Any, base: Any, *, actor: Actor, now: datetime, kind: str = "change") -> PolicyDraft:
+    packs = PolicyRule.objects.filter(region=region)
     try:
         with transaction.atomic():
             return PolicyDraft.objects.create(
                 region=region,
-                number=approval.next_number(PolicyDraft, region),
+                number=max(
+                    approval.next_number(PolicyDraft, region), packs.count() + 1
+                ),  # those loaded from a file count
                 kind=kind,
                 body=body,
                 base=base,

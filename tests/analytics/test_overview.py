@@ -73,6 +73,18 @@ def test_a_clerk_sees_no_fewer_than_five_and_a_week_late() -> None:
     assert all(row["ratings"].hidden_below for row in other.trend)
 
 
+def test_a_clerk_cannot_tell_a_hidden_few_from_the_parts_of_a_ratio() -> None:
+    fill([*[service("11-02", 5) for _ in range(37)], *[service("11-03", 1) for _ in range(3)]])
+    mine = overview(actor(Role.CLERK, Scope("", "", "W1")), now=NOW)
+    told = headline(mine)
+    assert told["ratings"] == "40"
+    assert told["bad_rate"] == told["good_rate"] == "少于5", "three of forty, and the three that are left"
+    assert [c.figure.parts for c in mine.headline if c.figure.metric.key in {"bad_rate", "good_rate"}] == ["", ""]
+    assert {place.row["bad_rate"].text for place in mine.places} == {"少于5"}
+    all_told = headline(overview(actor(Role.LEADER, Scope("32")), now=NOW))
+    assert all_told["bad_rate"] == "7.50%"
+
+
 def test_before_there_is_a_lake_it_is_empty() -> None:
     fill([])
     shown = overview(SYSTEM, now=NOW)

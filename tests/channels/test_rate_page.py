@@ -187,6 +187,13 @@ class TestRating:
         assert "<details" in shown
         assert " open>" in shown
 
+    @pytest.mark.parametrize("mobile", ["1380000000", "138000000012", "139-0000 000"])
+    def test_a_mobile_number_has_eleven_digits_and_its_field_says_so(self, phone, url, mobile):
+        answer = phone.post(url, {"level": 2, "tags-2": ["209"], "mobile": mobile})
+        assert answer.status_code == 422
+        assert "手机号码应为 11 位，请核对。" in answer.content.decode()
+        assert not Evaluation.objects.exists()
+
     def test_what_is_typed_is_never_markup(self, phone, url):
         evil = '"><script>alert(1)</script>'
         shown = phone.post(url, {"level": 1, "words": evil, "name": evil, "mobile": evil}).content.decode()

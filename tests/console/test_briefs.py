@@ -9,6 +9,8 @@ import pytest
 from haochaping.evaluation.commands import erase_words
 from haochaping.kit.clock import held_at
 from haochaping.rectification.briefs.models import Brief, BriefStep
+from haochaping.rectification.briefs.queries import quotes_of
+from haochaping.rectification.briefs.rules import may_quote
 from tests.cast import NOW
 from tests.console.stage import CANARIES, PHONE, bad_order, suzhou_order, text
 from tests.console.test_order_pages import CONFIRM, SUBMIT, do
@@ -40,7 +42,7 @@ def post(client, url, **facts):
 @pytest.fixture
 def orders(as_):
     """One whose rater agreed that the words are published, one who did not, one of another city."""
-    open_ = bad_order(consent=["publish_text"], writingEvaluation=f"排队两小时，请打{PHONE}找我")
+    open_ = bad_order(consent=["publish_text"], writingEvaluation="排队两小时，没有人管")
     shut = bad_order("NJ-SHUT", writingEvaluation="不愿公开的话")
     for order in (open_, shut):
         do(as_("rectifier"), order, "sign")
@@ -95,7 +97,7 @@ def test_figures_stand_with_their_parts_and_their_meaning_and_are_fixed_when_sub
     assert "已答复 1 ÷ 2" in text(get(as_("leader"), f"{brief.pk}/").content.decode())
 
 
-def test_only_words_whose_rater_agreed_are_offered_masked_and_go_when_they_are_taken_back(as_, brief, orders):
+def test_only_words_whose_rater_agreed_are_offered_and_go_when_they_are_taken_back(as_, brief, orders):
     open_, shut, _ = orders
     page = get(as_("city"), f"{brief.pk}/").content.decode()
     assert "排队两小时" in page
@@ -107,6 +109,17 @@ def test_only_words_whose_rater_agreed_are_offered_masked_and_go_when_they_are_t
     assert "排队两小时" in words_of(get(as_("city"), paper).content)
     erase_words(open_.pk, by="评价人", now=LATER)
     assert "排队两小时" not in words_of(get(as_("city"), paper).content)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [f"排队两小时，请打{PHONE}找我", "我叫赵大样，排队两小时", "等了两小时，请给我回电", "请联系我", "麻烦打我电话"],
+)
+def test_words_with_personal_data_or_a_request_to_be_called_are_not_offered(cast, words):
+    asked = bad_order("NJ-CALL", consent=["publish_text"], writingEvaluation=words)
+    assert not may_quote(words)
+    assert may_quote("窗口电话没人接，排队两小时")
+    assert quotes_of([asked.pk]) == []
 
 
 def test_the_leader_instructs_and_the_supervisor_sees_it_on_page_and_paper(as_, brief, orders):

@@ -57,7 +57,9 @@ class TestTheOverview:
         assert "7天前、不少于5件的汇总" in page
         assert "8 ÷ 10" not in page
         page = text(look(as_("clerk"), "/console/overview/", NOW + timedelta(days=8)).content.decode())
-        assert "8 ÷ 10" in page
+        assert "10 ÷ 11" not in page, "one unrated service is a group of one"
+        assert "8 ÷ 10" not in page, "the other two would be told by subtraction"
+        assert "少于5" in page
 
     def test_the_chart_draws_what_the_table_says(self, figures, as_):
         data = look(as_("leader"), "/console/overview/trend").json()

@@ -307,7 +307,7 @@ class TestTheList:
         made()
         Person.objects.filter(username="leader").update(is_active=False)
         page = as_("security").get(f"/console/people/?{query}").content.decode()
-        listed = set(re.findall(r'<span class="muted">([a-z_-]+)</span></span></th>', page))
+        listed = set(re.findall(r'<span class="muted nowrap">([a-z_-]+)</span></span></th>', page))
         sheet = csv.DictReader(io.StringIO(body(as_("security").get(f"/console/people/export?{query}"))))
         assert listed == found
         assert {row["用户名"] for row in sheet} == found

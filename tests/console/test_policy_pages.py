@@ -224,7 +224,9 @@ def test_a_day_that_is_not_to_come_is_refused_and_says_so(as_, draft, day):
 def test_a_draft_goes_out_as_toml_and_a_file_comes_in(as_, draft):
     client = as_("supervisor")
     answer = client.get(f"{DRAFTS}{draft.pk}/export")
-    assert answer["Content-Disposition"] == 'attachment; filename="jiangsu-draft-1.toml"'
+    assert answer["Content-Disposition"] == 'attachment; filename="jiangsu-draft-2.toml"', (
+        "the pack in force is the first"
+    )
     table = tomllib.loads(answer.content.decode())
     assert table["limits"] == read_pack("jiangsu")["limits"]
     file = SimpleUploadedFile("规则.toml", toml.dumps(table | {"reopen": {"times": 3, "stated": False}}).encode())

@@ -55,6 +55,16 @@ def lines(cast):
         audit(who, action, subject, now=NOW + timedelta(minutes=minute), result=result)
 
 
+def test_what_was_done_is_told_in_chinese_words(as_, cast):
+    audit(cast.city, "consequence_decide", "3", now=NOW, facts={"kind": "notice"})
+    audit(cast.city, "policy_edit", "32 第2版", now=NOW, facts={"sections": ["limits", "appeal"]})
+    audit(cast.city, "calendar_days", "3201", now=NOW, facts={"days": {"2026-12-21": "放假"}, "source": "通知"})
+    told = {line[2]: line[3:] for line in read(as_("audit"))}
+    assert told["决定约谈、培训"] == ("约谈与通报第3号", "成功", "类型：通报")
+    assert told["修改规则稿"][-1] == "章节：差评办理期限、申诉"
+    assert told["调整当地日历"][-1] == "日期：12月21日放假；依据：通知"
+
+
 @pytest.mark.parametrize(
     ("query", "actions"),
     [

@@ -324,7 +324,7 @@ class TestWithdrawing:
         client = logged_in()
         page = text(client.get(at(event, "withdraw-identity")))
         assert "永久删除" in page
-        assert "星级、选项和文字保留" in page
+        assert "满意度、选项和文字保留" in page
         assert "仍可能列在您的办件下" in page
         assert Evaluator.objects.exists(), "the page only asks"
         answer = text(client.post(at(event, "withdraw-identity"), follow=True))

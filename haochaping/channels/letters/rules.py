@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from haochaping.channels.desk.rules import Way
-from haochaping.channels.rules import phone_of
+from haochaping.channels.rules import phone_fault, phone_of
 from haochaping.evaluation.records import WORDS_MOST
 from haochaping.evaluation.rules import Consent
 from haochaping.kit.errors import FieldError, Refused
@@ -72,7 +72,7 @@ def read(typed: Mapping[str, str], consent: Collection[str], *, today: date, day
     mobile = text("mobile")
     phone = phone_of(mobile) if mobile else ""
     if phone is None:
-        refuse("mobile", "电话号码应为数字，请对照原信。")
+        refuse("mobile", phone_fault(mobile, "电话号码应为数字，请对照原信。"))
     name = text("name")
     if len(name) > 200:
         refuse("name", "姓名太长，请核对。")

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from haochaping.channels.rules import phone_of
+from haochaping.channels.rules import phone_fault, phone_of
 from haochaping.evaluation.records import WORDS_MOST, Submission
 from haochaping.evaluation.rules import Channel, Consent, Level
 from haochaping.kit.clock import CHINA
@@ -194,7 +194,7 @@ def read(typed: Mapping[str, str], *, batch_day: date) -> Reading:
     mobile = r.text("mobile", 30, "电话")
     phone = phone_of(mobile) if mobile else ""
     if phone is None:
-        r.refuse("mobile", "malformed", "电话号码应为数字，请对照原件。")
+        r.refuse("mobile", "malformed", phone_fault(mobile, "电话号码应为数字，请对照原件。"))
     reading = Reading(
         level=int(level or Level.VERY_GOOD),
         tags=tags,

@@ -117,6 +117,7 @@ def brief_new(request: HttpRequest) -> HttpResponse:
         "most": CASES_MOST,
         "title": request.POST.get("title", ""),
         "ticked": request.POST.getlist("case"),
+        "is_all": request.POST.get("all") == "1",
         "no": no,
         "wrong": {error.field: error.message for error in no.fields} if no else {},
     }

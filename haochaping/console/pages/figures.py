@@ -21,9 +21,12 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
     from haochaping.analytics.overview import Compared
-    from haochaping.analytics.queries import Figure
+    from haochaping.analytics.queries import Figure, Row
 
 PLACE_NAMES = {"city": "设区市", "county": "县（市、区）", "organ": "单位"}
+
+
+FOR_ENDED = frozenset({"on_time_rate", "rectified_rate"})  # over those alone whose time has come
 
 
 class Tile(NamedTuple):
@@ -33,6 +36,10 @@ class Tile(NamedTuple):
     before: Figure
     change: str
     verdict: str
+
+    @property
+    def is_of_ended(self) -> bool:
+        return self.figure.metric.key in FOR_ENDED
 
 
 def tile(compared: Compared) -> Tile:
@@ -73,6 +80,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "found": found,
         "tiles": [tile(compared) for compared in found.headline],
         "trend": [(row.keys["day"], [row[key] for key in TREND]) for row in reversed(found.trend)],
+        "is_trend_hidden": _is_hidden(found.trend),
         "trend_names": [found.trend[0][key].name for key in TREND] if found.trend else [],
         "places": places,
         "place_names": [found.places[0].row[key].name for key in PLACES] if found.places else [],
@@ -102,6 +110,12 @@ def trend(request: HttpRequest) -> JsonResponse:
             ],
         }
     )
+
+
+def _is_hidden(rows: list[Row]) -> bool:
+    """Whether there is something, and none of it may be drawn."""
+    told = [figure for row in rows for figure in row.figures.values()]
+    return any(figure.hidden_below for figure in told) and not any(figure.value for figure in told)
 
 
 def _drawn(figure: Figure) -> float | None:

@@ -33,14 +33,14 @@ DOES = {
     Role.SECURITY: "授予和撤销角色，解除锁定，结束登录；不建人员",
     Role.AUDITOR: "查审计日志；什么都不改",
     Role.LEADER: "看概览和工单，批准指标；不办理工单",
-    Role.SUPERVISOR: "全省督办：裁定、审核、延期、督办",
-    Role.CITY: "本地督办：裁定、审核、延期、窗口和设备",
+    Role.SUPERVISOR: "所辖地区督办：裁定、审核、延期、督办",
+    Role.CITY: "所辖地区督办：裁定、审核、延期、窗口和设备",
     Role.HANDLER: "签收、核实、整改本单位的工单",
     Role.REVIEWER: "裁决申诉",
-    Role.CLERK: "看本窗口的汇总，补充说明",
+    Role.CLERK: "看本窗口的汇总，说明情况、申诉",
     Role.OPERATOR: "回访，电话评价",
     Role.ANALYST: "看概览和分析",
-    Role.OBSERVER: "只读概览（人大、政协、媒体）",
+    Role.OBSERVER: "只读工单（隐去人名）和概览（人大、政协、媒体）",
 }
 
 

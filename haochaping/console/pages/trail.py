@@ -15,12 +15,15 @@ from haochaping.accounts.models import Person
 from haochaping.accounts.queries import actor_of
 from haochaping.accounts.trail import KINDS, RESULTS, Asked, Place
 from haochaping.console.access import needs
+from haochaping.console.packwords import label
 from haochaping.console.pages.system import ACTIONS
 from haochaping.console.queries import area_name
 from haochaping.console.rules import MAY_OPEN
 from haochaping.console.streams import Sheet
 from haochaping.directory.queries import snapshot
 from haochaping.kit import clock
+from haochaping.policy.pack import Policy
+from haochaping.rectification.consequences.rules import KIND_NAMES
 from haochaping.rectification.sight import id_of, numbers_of
 
 if TYPE_CHECKING:
@@ -40,8 +43,15 @@ FACTS = {
     "proof": "依据", "q": "查找", "rated": "含评价", "ratings": "评价数", "reason": "原因", "remark": "意见", "replaces": "替换",
     "result": "结果", "role": "角色", "rows": "行数", "second": "第二录入人", "since": "自", "state": "状态", "tab": "分类",
     "to": "改为", "tried": "尝试数", "until": "至", "valid_from": "生效日", "way": "方式", "who": "人员", "window": "窗口",
-    "action": "操作", "subject": "对象",
+    "action": "操作", "subject": "对象", "sections": "章节", "days": "日期", "day": "日期", "source": "依据", "title": "标题",
+    "file": "文件", "pages": "页数", "orders": "工单数", "format": "格式", "order_no": "工单编号",
 }  # fmt: skip
+KIND_WORDS = {
+    **{str(kind): word for kind, word in KIND_NAMES.items()},
+    "notice": "通报",
+    "change": "修订",
+    "withdrawal": "撤销",
+}
 VALUES = {
     "password": "密码",
     "oidc": "统一身份认证",
@@ -177,6 +187,8 @@ def told(found: list[Audit]) -> Iterator[dict[str, Any]]:
 
 def _subject(row: Audit) -> str:
     kind, _, rest = row.subject.partition(":")
+    if row.action.startswith("consequence_") and row.subject.isdecimal():
+        return f"约谈与通报第{row.subject}号"
     if rest and kind in {"device", "event"}:
         return f"{'设备' if kind == 'device' else '办件'} {rest}"
     is_username = row.action in OF_ACCOUNTS and row.subject != UNKNOWN
@@ -188,7 +200,21 @@ def facts_of(row: Audit) -> list[tuple[str, str]]:
     return [(name, _value(name, value)) for key, value in row.facts.items() for name in (FACTS.get(key, key),)]
 
 
+def _day_name(day: str) -> str:
+    """2026-12-21 as 12月21日; what is no day stays."""
+    found = _day(day)
+    return f"{found.month}月{found.day}日" if found else day
+
+
 def _value(name: str, value: object) -> str:
+    if name == "章节" and isinstance(value, list):
+        return "、".join("整份" if key == "*" else label(Policy, str(key)).title for key in value)
+    if name == "日期" and isinstance(value, dict):
+        return "、".join(f"{_day_name(str(day))}{what}" for day, what in value.items())
+    if name == "日期" and isinstance(value, int):
+        return f"{value}天"
+    if name == "类型" and (kind := KIND_WORDS.get(str(value))):
+        return kind
     if isinstance(value, list):
         return "、".join(map(str, value))
     if name == "操作":

@@ -23,6 +23,7 @@ NOTICE = (
     "能当场改的当场改，需要协调系统的报市政务办统筹，两周内书面反馈。"
 )
 PRAISE = "连续三个月好评稳定，主动为老年人和带小孩的群众提供帮办，值得推广。"
+TALK_TITLE = "近期差评较多，约谈单位负责人"
 TALK = "请单位负责人到市政务办说明近期差评较多的原因和整改安排，带上整改清单。"
 
 
@@ -44,6 +45,6 @@ def make(home: Home, cast: Cast, now: datetime) -> None:
         Kind.COMMENDATION, Subject.WINDOW, home.window.code, title="表扬窗口", text=PRAISE, actor=city, now=now
     )
     act(praise.pk, "publish", {}, actor=city, now=now)
-    talk = propose(Kind.TALK, Subject.ORGAN, home.organ.code, title="约谈", text=TALK, actor=city, now=now)
+    talk = propose(Kind.TALK, Subject.ORGAN, home.organ.code, title=TALK_TITLE, text=TALK, actor=city, now=now)
     due = clock.day(now) + timedelta(days=7)
     act(talk.pk, "decide", {"text": TALK, "due": due.isoformat()}, actor=city, now=now)

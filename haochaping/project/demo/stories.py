@@ -186,7 +186,7 @@ def facts_of(story: Story, word: Word, at: datetime, actor: Actor) -> dict[str, 
             return {"clerk": next(iter(clerks_at(order.window_code)), ""), "text": sentences.ASKED_CLERK}
         case "contact":
             way = "phone" if order.opens_identity else random.choice(("relay", "hotline"))
-            return {"way": way, "result": random.choice(sentences.TALKS)}
+            return {"way": way, "result": random.choice(sentences.TALKS[way])}
         case "confirm":
             found = {"is_true": True, "is_reasonable": True, "cause": cause, "findings": findings}
             return {**found, "severity": word.way or "general"}

@@ -11,9 +11,8 @@ from haochaping.accounts.queries import visible
 from haochaping.accounts.rules import Actor, Role
 from haochaping.evaluation.queries import published_words
 from haochaping.kit.errors import Refused
-from haochaping.kit.masks import mask_text
 from haochaping.rectification.briefs.models import Brief, BriefStep
-from haochaping.rectification.briefs.rules import STEPS, VERB_NAMES, By, Counted, State, Step, figures
+from haochaping.rectification.briefs.rules import STEPS, VERB_NAMES, By, Counted, State, Step, figures, may_quote
 from haochaping.rectification.models import Order
 from haochaping.rectification.queries import narrow, orders_for
 from haochaping.rectification.rules import CAUSE_NAMES
@@ -144,7 +143,7 @@ def quotes_of(cases: Iterable[UUID]) -> list[Quote]:
     items = dict(
         Order.objects.filter(pk__in=list(said)).exclude(state=OrderState.VOIDED).values_list("pk", "item_name")
     )
-    return [Quote(id_, items[id_], mask_text(words)) for id_, words in said.items() if id_ in items]
+    return [Quote(id_, items[id_], words) for id_, words in said.items() if id_ in items and may_quote(words)]
 
 
 def chosen_quotes(brief: Brief) -> list[Quote]:

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import NamedTuple
 
 from haochaping.kit.errors import FieldError, Refused
+from haochaping.kit.masks import mask_text
 
 LONGEST = 3000
 CASES_MOST = 500
 QUOTES_MOST = 10
+
+
+_ASKS = re.compile(r"回电|回个?电话|联系我|联系本人|(?:给我|打我)的?(?:来|打|回)?个?电话|打我手机")
+
+
+def may_quote(words: str) -> bool:
+    """Whether a leader's paper may carry a rater's words: with nothing masked in them, and no request to be called."""
+    return mask_text(words) == words and _ASKS.search(words) is None
 
 
 class State(StrEnum):

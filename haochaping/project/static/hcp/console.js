@@ -59,6 +59,11 @@
     if (box.hasAttribute("data-tick-all")) { picks.forEach(function (pick) { pick.checked = box.checked; }); }
     else { whole.querySelector("[data-tick-all]").checked = picks.every(function (pick) { return pick.checked; }); }
   });
+  /* How many orders are ticked for a brief. */
+  document.addEventListener("change", function (event) {
+    var form = event.target.form, count = form && form.querySelector("[data-ticked]");
+    if (count) { count.textContent = form.querySelectorAll('[name="case"]:checked').length; }
+  });
   document.addEventListener("htmx:afterSwap", ready);
   document.addEventListener("htmx:after:swap", ready);
   ready();
