@@ -15,6 +15,7 @@ from haochaping.evaluation.models import (
     Evaluation,
     Evaluator,
     FollowUp,
+    FollowUpWords,
     Receipt,
     Ruling,
     ServiceEvent,
@@ -102,6 +103,11 @@ def published_words(ids: Iterable[UUID]) -> dict[UUID, str]:
 
 def follow_up(id: UUID) -> FollowUp | None:  # noqa: A002
     return FollowUp.objects.filter(id=id).first()
+
+
+def follow_up_words(id: UUID) -> str:  # noqa: A002
+    """What was written with a follow-up, "" where there is nothing or it was erased. Mask it before showing."""
+    return FollowUpWords.objects.filter(id=id).values_list("text", flat=True).first() or ""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,10 @@ from django.db.models import Count, Q, QuerySet
 
 from haochaping.accounts.rules import area_prefix
 from haochaping.directory.queries import snapshot
-from haochaping.rectification import needs, workflow
+from haochaping.evaluation import queries as evaluation
+from haochaping.kit import clock
+from haochaping.kit.masks import mask_text
+from haochaping.rectification import needs, sight, workflow
 from haochaping.rectification.effects import rulebook
 from haochaping.rectification.facts import Event, brief, facts_for, last_day, timeline
 from haochaping.rectification.models import Move, OpenedTo, Order
@@ -38,8 +41,8 @@ if TYPE_CHECKING:
     from haochaping.rectification.models import OrderPart
 
 __all__ = [
-    "NOT_FOUND", "REVEAL", "Event", "Offer", "Opened", "PublicStep", "Share", "brief", "by_number", "counts_by_state", "facts_for",
-    "is_overdue", "is_rated_side", "last_day", "may_reveal", "may_see_case", "may_see_others_of_rater", "moves_open_to",
+    "NOT_FOUND", "REVEAL", "Event", "FollowedUp", "Offer", "Opened", "PublicStep", "Share", "brief", "by_number", "counts_by_state", "facts_for",
+    "followed_up", "is_overdue", "is_rated_side", "last_day", "may_reveal", "may_see_case", "may_see_others_of_rater", "moves_open_to",
     "narrow", "one_for", "opened_to", "orders_for", "parts_for", "parts_in", "public_progress", "same_item", "shares_owed",
     "timeline",
 ]  # fmt: skip
@@ -73,6 +76,25 @@ class Offer:
     def is_final(self) -> bool:
         """Whether it cannot simply be taken back: a page asks again first."""
         return self.line.is_final
+
+
+@dataclass(frozen=True)
+class FollowedUp:
+    """追评 as those who work on the order read it: the day, never the moment; masked, "" where nothing is left of it."""
+
+    level: int
+    day: date
+    words: str
+
+
+def followed_up(order: Order, actor: Actor) -> FollowedUp | None:
+    """What the rater added later, for those who see the order whole; None where they added nothing."""
+    if sight.view_of(order, actor) is not sight.View.WHOLE:
+        return None
+    found = evaluation.follow_up(order.pk)
+    if found is None:
+        return None
+    return FollowedUp(found.level, clock.day(found.at), mask_text(evaluation.follow_up_words(order.pk)))
 
 
 def moves_open_to(order: Order, actor: Actor, now: datetime) -> list[Offer]:

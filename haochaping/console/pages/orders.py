@@ -27,6 +27,7 @@ from haochaping.rectification.effects import rulebook
 from haochaping.rectification.facts import facts_for, timeline
 from haochaping.rectification.queries import (
     by_number,
+    followed_up,
     may_reveal,
     may_see_others_of_rater,
     moves_open_to,
@@ -205,6 +206,7 @@ def show(
     context = {
         "order": found,
         "facts": facts_for(found, actor),
+        "followed_up": followed_up(found, actor),
         "timeline": events,
         "forms": [form for form in forms if form.verb not in APART and not (calling and form.verb in CALLBACK_VERBS)],
         "steering": [form for form in forms if form.verb in STEERING],
