@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from haochaping.kit.errors import Refused
+from haochaping.console import naming
+from haochaping.kit.errors import FieldError, Refused
 from haochaping.rectification.commands import perform
 from haochaping.rectification.needs import Field
-from haochaping.rectification.queries import orders_for
+from haochaping.rectification.queries import moves_open_to, orders_for, organs_of
 from haochaping.rectification.rules import STATE_NAMES, State
 
 if TYPE_CHECKING:
@@ -21,12 +22,12 @@ if TYPE_CHECKING:
     from django.http import QueryDict
 
     from haochaping.accounts.rules import Actor
-    from haochaping.kit.errors import FieldError
     from haochaping.rectification.models import Order
     from haochaping.rectification.queries import Offer
 
 MANY = 12  # more choices than this are searched, not clicked
-SHORT = frozenset({"co_organs"})  # texts of one line
+LISTED = 300  # names that a field for several offers while one types
+NAMED = ("organ", "co_organs")  # facts that are codes of organs, and typed as names
 FLAGS = {"true": "是", "false": "否"}
 
 
@@ -40,17 +41,22 @@ class Input:
 
     @property
     def widget(self) -> str:
-        """radio, checks, select, search, date, line or text."""
+        """radio, checks, select, search, date, several or text."""
         kind = self.field.kind
         if kind in {"flag", "files"}:
             return "radio" if kind == "flag" else "checks"
         if kind == "choice":
             return "select" if 4 < len(self.choices) <= MANY else "radio" if 0 < len(self.choices) <= 4 else "search"
-        return "date" if kind == "date" else "line" if self.field.name in SHORT else "text"
+        return "date" if kind == "date" else "several" if self.field.name == "co_organs" else "text"
 
     @property
     def choices(self) -> Mapping[str, str]:
         return FLAGS if self.field.kind == "flag" else self.field.choices
+
+    @property
+    def listed(self) -> list[str]:
+        """The names that are offered where several may be typed; none where they are too many to send."""
+        return sorted(set(self.choices.values())) if len(self.choices) <= LISTED else []
 
     @property
     def chosen(self) -> list[str]:
@@ -62,6 +68,11 @@ class Input:
         """The value as a person reads it."""
         if self.widget == "checks":
             return "、".join(self.choices.get(value, value) for value in self.chosen)
+        if self.field.name in NAMED and self.value and self.value not in self.choices:
+            try:
+                return "、".join(self.choices.get(code, code) for code in naming.codes_of(self.value, self.choices))
+            except ValueError:
+                return self.value
         word = self.choices.get(self.value)
         return f"{word}（{self.value}）" if word and self.widget == "search" else word or self.value
 
@@ -144,10 +155,25 @@ def make(
             raise Refused("not_found", 404, "没有这个工单。")
         if str(before.moves) != seen:
             raise Moved
-        after = perform(order_id=order_id, verb=verb, actor=actor, facts=facts, now=now)
+        told = _with_codes(before, verb, facts, actor, now)
+        after = perform(order_id=order_id, verb=verb, actor=actor, facts=told, now=now)
         if not is_final:
             transaction.set_rollback(True)
     return Outcome(before, after, is_final)
+
+
+def _with_codes(order: Order, verb: str, facts: Mapping[str, str], actor: Actor, now: datetime) -> Mapping[str, str]:
+    """The facts with organs' names as codes. Refused 422 where a name fits none or several, if the move is open at all."""
+    typed = [name for name in NAMED if facts.get(name, "").strip()]
+    names, told, errors = organs_of(actor) if typed else {}, dict(facts), []
+    for name in typed:
+        try:
+            told[name] = ",".join(naming.codes_of(facts[name], names))
+        except ValueError as error:
+            errors.append(FieldError(name, "unknown", str(error)))
+    if errors and any(offer.verb == verb for offer in moves_open_to(order, actor, now)):
+        raise Refused("facts_refused", 422, "".join(error.message for error in errors), tuple(errors))
+    return told
 
 
 def stands_at(order: Order) -> str:

@@ -167,7 +167,7 @@ def _join(order: Order, move: Move, actor: Actor, rules_: Rulebook) -> None:
     named = [_organ("co_organs", code, actor) for code in move.facts["co_organs"]]
     others = [organ for organ in named if organ.code not in owing | {order.organ_code}]
     if not others:
-        message = "这些单位已经在办这件工单，请填写其他单位的代码。"
+        message = "这些单位已经在办这件工单，请填写其他单位。"
         raise Refused("facts_refused", 422, message, (FieldError("co_organs", "known", message),))
     _share_out(order, others, rules_, move.at)
 

@@ -48,7 +48,7 @@ NEEDS = {
     "reason": Need("理由"),
     "reason_code": Need("退单理由", "choice"),
     "organ": Need("承办单位", "choice", hint="统一社会信用代码"),
-    "co_organs": Need("协办单位", hint="可不填；多个单位的统一社会信用代码用逗号分隔"),
+    "co_organs": Need("协办单位", hint="可不填；写单位名称或其中几个字，多个单位用逗号分隔"),
     "way": Need("联系方式", "choice", WAYS, "评价人身份未公开时，只能经平台转接或12345联系"),
     "result": Need("回访结果", "choice", RESULTS),
     "contact.result": Need("沟通情况", hint="不要写姓名、电话、证件号码"),
@@ -68,7 +68,9 @@ NEEDS = {
     "to": Need("上报对象", "choice", {"supervisor": "督办", "leader": "领导"}),
     "files": Need("附件", "files", hint="先在“证据材料”里上传，再在这里勾选"),
     "clerk": Need("窗口人员", "choice"),
-    "join.co_organs": Need("协办单位", hint="多个单位的统一社会信用代码用逗号分隔；各单位有自己的期限，由主办单位汇总"),
+    "join.co_organs": Need(
+        "协办单位", hint="写单位名称或其中几个字，多个单位用逗号分隔；各单位有自己的期限，由主办单位汇总"
+    ),
     "convene.text": Need("提请协调的问题", hint="写清卡在哪里、需要谁拍板"),
     "conclude.text": Need("会议结论", hint="写明责任单位、措施和时限；评价人能看到"),
     "relay.text": Need(
@@ -93,7 +95,8 @@ def fields_of(verb: str, needs: Iterable[str], may: Iterable[str], offered: Mapp
     fields = []
     for name in (*required, *may):
         need = need_of(verb, name)
-        choices = offered.get(name, need.choices or {}) if need.kind in {"choice", "files"} else {}
+        is_named = need.kind in {"choice", "files"} or name == "co_organs"
+        choices = offered.get(name, need.choices or {}) if is_named else {}
         fields.append(Field(name, need.label, need.kind, choices, need.hint, name in required))
     return tuple(fields)
 

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 __all__ = [
     "NOT_FOUND", "REVEAL", "Event", "FollowedUp", "Offer", "Opened", "PublicStep", "Share", "brief", "by_number", "counts_by_state", "facts_for",
     "followed_up", "is_overdue", "is_rated_side", "last_day", "may_reveal", "may_see_case", "may_see_others_of_rater", "moves_open_to",
-    "narrow", "one_for", "opened_to", "orders_for", "parts_for", "parts_in", "public_progress", "same_item", "shares_owed",
+    "narrow", "one_for", "opened_to", "orders_for", "organs_of", "parts_for", "parts_in", "public_progress", "same_item", "shares_owed",
     "timeline",
 ]  # fmt: skip
 
@@ -106,15 +106,15 @@ def moves_open_to(order: Order, actor: Actor, now: datetime) -> list[Offer]:
     offers = []
     for line in workflow.lines_open_to(State(order.state), parts, standing):
         offered: Mapping[str, needs.Choices] = standing.offered
-        if "organ" in line.needs:
-            offered = {**offered, "organ": _organs_of(actor)}
+        if asked := {"organ", "co_organs"} & {*line.needs, *line.may}:
+            offered = {**offered, **dict.fromkeys(asked, organs_of(actor))}
         if line.verb == "contact" and not standing.opens_identity:
             offered = {**offered, "way": {k: v for k, v in needs.WAYS.items() if k not in needs.OPEN_WAYS}}
         offers.append(Offer(line, needs.fields_of(line.verb, line.needs, line.may, offered)))
     return offers
 
 
-def _organs_of(actor: Actor) -> dict[str, str]:
+def organs_of(actor: Actor) -> dict[str, str]:
     """The organs to which this arbiter may give an order, by place and name."""
     scopes = [(scope.area, scope.organ) for scope in actor.scopes]
     organs = [

@@ -91,3 +91,41 @@ def test_the_malicious_raters_admonition_begins_at_the_order_and_never_names_any
         pages = [city.get(f"/console/consequences/{record.pk}/"), city.get("/console/consequences/")]
         assert not [word for page in pages for word in CANARIES if word in page.content.decode()]
         assert as_("rectifier").get(f"/console/consequences/{record.pk}/").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("kind", "subject_kind", "named", "code"),
+    [
+        ("talk", "organ", "南京市市场监督管理局", NANJING),
+        ("talk", "organ", "市场监督", NANJING),
+        ("talk", "window", "NJ政务服务中心 A01", "NJ-A01"),
+        ("training", "clerk", "李窗口", "NJ-0001"),
+        ("training", "clerk", "NJ-0001", "NJ-0001"),
+        ("notice", "region", "玄武区", "320102000000"),
+    ],
+)
+def test_whom_it_concerns_is_named_and_no_code_is_known_by_heart(as_, kind, subject_kind, named, code):
+    record = drafted(as_, kind=kind, subject_kind=subject_kind, subject=named)
+    assert (record.subject_kind, record.subject) == (subject_kind, code)
+
+
+def test_a_name_that_fits_several_or_none_is_answered_with_those_that_are_near(as_):
+    several = as_("city").post("/console/consequences/new", DRAFT | {"subject_kind": "window", "subject": "综合窗口"})
+    assert several.status_code == 422
+    for words in ("有2个窗口符合", "NJ政务服务中心 A01 综合窗口（NJ-A01）", "A02"):
+        assert words in several.content.decode()
+    none = as_("city").post("/console/consequences/new", DRAFT | {"subject": "南京市场监管局"})
+    assert none.status_code == 422
+    assert "相近的有：南京市市场监督管理局" in none.content.decode()
+    assert "苏州" not in none.content.decode(), "what is out of reach is not offered"
+
+
+def test_only_subjects_that_fit_the_chosen_kind_are_offered(as_):
+    fresh = as_("city").get("/console/consequences/new").content.decode()
+    assert "data-fit=" in fresh
+    assert " hidden><input" not in fresh
+    assert '<option value="NJ政务服务中心 A01 综合窗口">窗口</option>' in fresh
+    page = as_("city").post("/console/consequences/new", {"kind": "notice"}).content.decode()
+    for subject, is_hidden in (("organ", False), ("region", False), ("window", True), ("clerk", True)):
+        assert (f'data-fit="{subject}" hidden>' in page) is is_hidden
+    assert "综合窗口" not in page

@@ -12,8 +12,8 @@ from haochaping.accounts.models import Audit
 from haochaping.accounts.rules import SYSTEM
 from haochaping.kit.clock import held_at
 from haochaping.rectification.commands import perform
-from haochaping.rectification.models import Move, Order
-from tests.cast import NOW, PROVINCE_OFFICE
+from haochaping.rectification.models import Move, Order, OrderPart
+from tests.cast import NANJING, NOW, PROVINCE_OFFICE, SUZHOU
 from tests.console.stage import CANARIES, NAME, PHONE, bad_order, form, suzhou_order, text
 
 pytestmark = pytest.mark.django_db
@@ -320,3 +320,42 @@ class TestTheWorkbench:
 
     def test_the_administrator_sees_how_the_machine_fares(self, as_):
         assert "待上报国家平台" in as_("admin").get("/console/").content.decode()
+
+
+class TestOrgansByName:
+    """No code of an organ needs to be known by heart."""
+
+    def test_a_co_unit_is_named_by_some_of_its_name_and_the_page_says_who_it_is(self, as_):
+        order = do(as_("rectifier"), bad_order(), "sign")
+        assert '<option value="苏州市市场监督管理局">' in page_of(as_("supervisor"), order)
+        asked = fill(as_("supervisor"), order, "join", co_organs="苏州，政务服务管理", text="请联合核实。")
+        assert asked.status_code == 200
+        assert "苏州市市场监督管理局、江苏省政务服务管理办公室" in asked.content.decode()
+        do(as_("supervisor"), order, "join", co_organs="苏州，政务服务管理", text="请联合核实。")
+        parts = OrderPart.objects.filter(order_id=order.pk).order_by("n")
+        assert [part.organ_code for part in parts] == [SUZHOU, PROVINCE_OFFICE]
+
+    def test_a_name_that_fits_several_or_none_is_told_beside_its_field(self, as_):
+        order = do(as_("rectifier"), bad_order(), "sign")
+        for named, told in (
+            ("市场监督管理局", f"有2个单位符合“市场监督管理局”：南京市市场监督管理局（{NANJING}）"),
+            ("苏州市场监管", "相近的有：苏州市市场监督管理局"),
+        ):
+            answer = fill(as_("supervisor"), order, "join", co_organs=named, text="请联合核实。")
+            assert answer.status_code == 422
+            assert told in answer.content.decode()
+        assert not OrderPart.objects.exists()
+
+    def test_who_may_not_join_units_learns_no_names(self, as_):
+        order = do(as_("rectifier"), bad_order(), "sign")
+        with held_at(LATER):
+            sent = {"seen": order.moves, "co_organs": "管理局", "text": "请联合核实。"}
+            answer = as_("rectifier").post(f"/console/orders/{order.order_no}/join", sent)
+        assert answer.status_code == 403
+
+    def test_the_lead_is_named_too(self, as_):
+        order = bad_order()
+        do(as_("rectifier"), order, "return", reason_code="not_ours", reason="不是本单位的事项")
+        do(as_("supervisor"), order, "assign", organ="苏州市市场监督管理局", co_organs="南京", reason="窗口在苏州")
+        assert order.organ_code == SUZHOU
+        assert OrderPart.objects.get(order_id=order.pk).organ_code == NANJING

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
@@ -10,6 +11,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from haochaping.accounts.queries import actor_of
+from haochaping.console import naming
 from haochaping.console.access import needs
 from haochaping.console.rules import MAY_OPEN, PER_PAGE
 from haochaping.kit import clock
@@ -29,11 +31,17 @@ from haochaping.rectification.consequences.rules import (
 from haochaping.rectification.sight import by_number, one_for
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from django.http import HttpRequest, HttpResponse
 
+    from haochaping.accounts.rules import Actor
     from haochaping.rectification.consequences.models import Consequence
 
 DRAFTED = tuple(kind for kind in Kind if kind is not Kind.ADMONITION)  # an admonition begins at its order
+DRAFTED_FOR = tuple(subject for subject in Subject if subject is not Subject.RATER)
+LISTED = 300  # of a kind of subject, that are offered while one types; more are found by what was sent
+CODE = re.compile(r"[0-9A-Za-z-]{4,64}")
 TABS = (
     ("open", "待办"),
     (State.PROPOSED, "待决定"),
@@ -120,17 +128,21 @@ def consequence_new(request: HttpRequest) -> HttpResponse:
     """Draft one for a clerk, window, organ or place."""
     given = request.POST if request.method == "POST" else request.GET
     typed = {name: str(given.get(name, "")) for name in ("kind", "subject_kind", "subject", "title", "text", "cases")}
-    no = None
+    actor, no = actor_of(request), None
     if request.method == "POST":
         try:
-            record = commands.propose(
+            kind, subject_kind = (
                 _one_of(Kind, typed["kind"], "kind"),
                 _one_of(Subject, typed["subject_kind"], "subject_kind"),
-                typed["subject"],
+            )
+            record = commands.propose(
+                kind,
+                subject_kind,
+                _subject(actor, subject_kind, typed["subject"]),
                 title=typed["title"],
                 text=typed["text"],
                 cases=typed["cases"].replace("，", ",").replace("\n", ",").split(","),
-                actor=actor_of(request),
+                actor=actor,
                 now=clock.now(),
             )
         except Refused as refused:
@@ -140,12 +152,14 @@ def consequence_new(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, "已提出，请核对后决定或发布。")
             return redirect("console:consequence", record.pk)
+    fitting = CONCERNS[Kind(typed["kind"])] if typed["kind"] in DRAFTED else DRAFTED_FOR
     context = {
         "typed": typed,
         "no": no,
         "wrong": {error.field: error.message for error in no.fields} if no else {},
-        "kinds": [(kind, KIND_NAMES[kind]) for kind in DRAFTED],
-        "subjects": [(s, SUBJECT_NAMES[s]) for s in Subject if s is not Subject.RATER],
+        "kinds": [(kind, KIND_NAMES[kind], " ".join(CONCERNS[kind])) for kind in DRAFTED],
+        "subjects": [(s, SUBJECT_NAMES[s], s in fitting) for s in DRAFTED_FOR],
+        "offered": _offered(actor, [Subject(typed["subject_kind"])] if typed["subject_kind"] in fitting else fitting),
         "fits": [(KIND_NAMES[k], "、".join(SUBJECT_NAMES[s] for s in CONCERNS[k])) for k in DRAFTED],
     }
     return render(request, "console/consequence_new.html", context, status=no.status if no else 200)
@@ -177,6 +191,25 @@ def admonish(request: HttpRequest, order_no: str) -> HttpResponse:
         {"order": order, "why": why, "text": text, "no": no},
         status=status,
     )
+
+
+def _subject(actor: Actor, kind: Subject, typed: str) -> str:
+    """The code of whom somebody named; a code that is not theirs goes on, and `propose` says why not."""
+    if kind is Subject.RATER or not typed.strip() or CODE.fullmatch(typed.strip()):
+        return typed
+    try:
+        return naming.code_of(typed, queries.subjects_for(actor, kind), SUBJECT_NAMES[kind])
+    except ValueError as error:
+        raise commands.wrong("subject", str(error)) from None
+
+
+def _offered(actor: Actor, kinds: Sequence[Subject]) -> list[tuple[str, str]]:
+    """Names to choose from while one types, each with its kind."""
+    found = []
+    for kind in kinds:
+        names = sorted(set(queries.subjects_for(actor, kind).values()))
+        found += [(name, SUBJECT_NAMES[kind]) for name in names] if len(names) <= LISTED else []
+    return found
 
 
 def _one_of(kinds: Any, value: str, field: str) -> Any:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from django.db.models import Count, Q
 
 from haochaping.accounts.queries import clerks_at, visible
-from haochaping.accounts.rules import Role
+from haochaping.accounts.rules import Role, area_prefix
 from haochaping.directory.queries import snapshot
 from haochaping.evaluation.queries import clerks_of
 from haochaping.kit.errors import Refused
@@ -44,6 +44,31 @@ NOT_FOUND = Refused("not_found", 404, "没有这条记录。")
 DECIDE = (Role.SUPERVISOR, Role.CITY)
 READ = (*DECIDE, Role.LEADER)
 OTHERS_DECIDE = (Kind.TALK, Kind.TRAINING)  # nobody decides these about their own unit
+
+
+def subjects_for(actor: Actor, kind: Subject) -> dict[str, str]:
+    """Whom this actor may draft something for, by code: organs by name, windows with their hall, clerks with their number,
+    regions from the province down.
+    """
+    known = snapshot()
+    found: list[tuple[str, str, str, str]] = []  # code, name, area, organ's path
+    if kind is Subject.REGION:
+        places = [region for region in known.regions.values() if not region.merged_into]
+        found = [(each.code, "".join(known.region_names(each.code)), each.path, "") for each in places]
+    elif kind is Subject.ORGAN:
+        found = [(o.code, o.name, area_prefix(o.area), o.path) for o in known.organs.values() if o.is_active]
+    elif kind in {Subject.WINDOW, Subject.CLERK}:
+        at: list[tuple[str, str, str, str]] = []  # code, name, organ, window
+        if kind is Subject.WINDOW:
+            at = [(w.code, w.name, w.organ, w.code) for w in known.windows.values() if w.is_active]
+        else:
+            at = [(c.number, f"{c.name} {c.number}", c.organ, c.window) for c in known.clerks.values() if c.is_active]
+        for code, name, organ_code, window in at:
+            organ, hall = known.organs.get(organ_code), known.hall_of(window)
+            label = f"{hall.name} {name}" if hall and kind is Subject.WINDOW else name
+            if organ is not None:
+                found.append((code, label, area_prefix(hall.area if hall else organ.area), organ.path))
+    return {code: name for code, name, area, organ in found if actor.over(area=area, organ=organ).has(*DECIDE)}
 
 
 def consequences_for(actor: Actor) -> QuerySet[Consequence]:

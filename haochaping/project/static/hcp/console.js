@@ -20,6 +20,26 @@
     document.querySelectorAll("form[data-sent]").forEach(function (form) { delete form.dataset.sent; });
   });
 
+  /* A field for several names goes on offering them behind a comma. */
+  document.addEventListener("input", function (event) {
+    var field = event.target, before;
+    if (!field.hasAttribute("data-several") || !field.list) { return; }
+    before = /^(.*[,，、;；]\s*)?/.exec(field.value)[0];
+    Array.prototype.forEach.call(field.list.options, function (option) {
+      if (!option.dataset.name) { option.dataset.name = option.value; }
+      option.value = before + option.dataset.name;
+    });
+  });
+  /* Of the second group of choices only those that fit what is chosen in the first. */
+  document.addEventListener("change", function (event) {
+    var fits = event.target.dataset ? event.target.dataset.fits : "";
+    if (!fits) { return; }
+    document.querySelectorAll("[data-fit]").forEach(function (label) {
+      label.hidden = fits.split(" ").indexOf(label.dataset.fit) < 0;
+      if (label.hidden) { label.querySelector("input").checked = false; }
+    });
+  });
+
   /* Lists by keyboard: j k or arrows, Enter, x, /, ?. Never while somebody types, never with a modifier key, never a trap. */
   function table() { return document.querySelector("table[data-keys]"); }
   function lines() { return Array.prototype.slice.call(table().querySelectorAll("tbody tr")); }
