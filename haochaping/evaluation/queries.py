@@ -129,9 +129,10 @@ def open_identity(id: UUID) -> Identity | None:  # noqa: A002
 
 
 def has_telephone(id: UUID) -> bool:  # noqa: A002
-    """Whether anybody can be called about this service: its rater or its applicant left a number."""
-    called = {"id": id, "phone_index__isnull": False}
-    return Evaluator.objects.filter(**called).exists() or Applicant.objects.filter(**called).exists()
+    """Whether whoever rated can be called: they or the person of the case left a number, and nobody took it back."""
+    left = {"id": id, "phone_index__isnull": False}
+    is_there = Evaluator.objects.filter(**left).exists() or Applicant.objects.filter(**left).exists()
+    return is_there and bool(number_of_rater(id))
 
 
 def number_of_rater(id: UUID) -> str:  # noqa: A002

@@ -156,6 +156,7 @@ def _bad(row: dict[str, Any], w: Wanted) -> RatedBad:
         no_reason=row["no_reason"],
         is_probe=row["is_probe"],
         words=w.submission.words,
+        has_telephone=bool(w.submission.mobile) or w.event.phone_index is not None,
         aspect=row["aspect"],
         dimensions=frozenset(w.known[code].dimension for code in row["indicators"]),
     )

@@ -99,7 +99,7 @@ def _new_order(rated: RatedBad, now: datetime) -> Order:
     rules_ = rulebook(order)
     order.route = rules_.policy.dispatch.route
     _point_out(order, rated, rules_)
-    order.sampled = rules.is_sampled(rated.id, rules_.policy.callback.others)
+    order.sampled = rated.has_telephone and rules.is_sampled(rated.id, rules_.policy.callback.others)
     is_clear = bool(order.organ_code and order.organ_path)
     enter(order, State.DISPATCHED if is_clear else State.ARBITRATING, since=now, now=now, rules_=rules_, anew=True)
     order.remind_at = now  # whoever must act is told by the minute's duty: the door does not wait for it
@@ -205,7 +205,7 @@ def reveal(order: Order, *, actor: Actor, reason: str, now: datetime) -> Reveale
             raise Refused("no_identity", 404, "评价人没有留下身份信息，或已撤回。")
         part = min(queries.parts_in(order, actor) & {Part.HANDLER, Part.OPERATOR, Part.SUPERVISOR})
         audit(actor, queries.REVEAL, str(order.pk), now=now, facts={"reason": mask_text(reason), "part": part})
-    return Revealed(who.name, who.mobile)
+    return Revealed(who.name, who.mobile or evaluation.number_of_rater(order.pk))
 
 
 @dataclass(frozen=True)

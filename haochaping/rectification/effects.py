@@ -186,13 +186,14 @@ def _appeal(order: Order, move: Happening) -> None:
 
 
 def _uphold(order: Order, move: Happening) -> None:
-    order.upheld = True
+    order.upheld = move.target is State.VOIDED and bool(order.appeal_kind)
     if move.target is State.ARBITRATING:
         order.appeal_kind = ""
 
 
 def _dismiss(order: Order, _: Happening) -> None:
-    order.upheld, order.is_true = False, True
+    order.upheld, order.set_aside = False, False
+    order.is_true = order.is_reasonable = True  # else it would not be put right
 
 
 def _object(order: Order, _: Happening) -> None:
@@ -224,12 +225,17 @@ def _conclude(order: Order, _: Happening) -> None:
 
 def _set_aside(order: Order, _: Happening) -> None:
     order.set_aside, order.convened_at, order.unanswered_since = True, None, None
+    order.upheld, order.appeal_kind = False, ""  # what an appeal once said is not why it ends now
+    if order.state == State.ARBITRATING:  # whoever gave it back does not get it again unasked
+        order.organ_code = order.organ_name = order.organ_path = ""
 
 
 def _restore(order: Order, move: Happening) -> None:
     """The time it lay aside is nobody's delay: the whole answer limit is granted again."""
-    order.set_aside, order.closed_at = False, None
+    order.set_aside, order.closed_at, order.archived_at, order.objections = False, None, None, 0
     order.answer_since = move.now
+    if order.replied_at is None:
+        order.answered_at, order.answer_kind = None, ""
 
 
 def _archive(order: Order, move: Happening) -> None:
@@ -249,7 +255,9 @@ def _refuse_extension(order: Order, _: Happening) -> None:
 
 
 def _send_back(order: Order, _: Happening) -> None:
-    order.answer_kind = ""  # what was explained calls for rectification now
+    if order.answer_kind == "explained":  # there is something to be put right after all
+        order.is_true = order.is_reasonable = True
+    order.answer_kind = ""
     if order.replied_at is None:  # what does not pass is no answer, however punctual
         order.answered_at = None
 

@@ -26,6 +26,7 @@ from haochaping.rectification.effects import (
     extended_end,
     is_owed,
     leave,
+    mark_late,
     plan_escalation,
     rulebook,
     set_clocks,
@@ -50,6 +51,10 @@ def move(
     """As `commands.perform`, for an order that the caller has locked. `since`: when the next clock starts, if not now."""
     rules_ = rulebook(order)
     keep_up(order, rules_, now)
+    if not actor.is_system:
+        mark_late(order, now, rules_)  # a limit that was missed stays missed, whether or not the worker had looked
+    if verb == "sign" and order.step_due is not None and order.step_due <= now:
+        since = rules.since_missed(order.step_due)  # nothing is gained by signing late (design §1.4)
     standing = standing_of(order, actor, rules_, now)
     line = workflow.line_for(State(order.state), verb)
     parts = queries.parts_in(order, actor)
@@ -236,6 +241,18 @@ def _called(order: Order, move: Move, _actor: Actor, _rules: Rulebook) -> None:
     called(order, move)
 
 
+def _called_again(order: Order, move: Move, actor: Actor, rules_: Rulebook) -> None:
+    called(order, move)
+    _renew_shares(order, move, actor, rules_)
+
+
+def _renew_shares(order: Order, move: Move, _actor: Actor, rules_: Rulebook) -> None:
+    """While the order was ended or with the rater nobody could hand in a share: what is owed has its whole time again."""
+    due = rules.over(move.at, rules_.policy.limit(Step.RECTIFY, order.severity), rules_.calendar).at
+    owed = OrderPart.objects.filter(order_id=order.id, done_at=None)
+    owed.update(since=move.at, due=due, reported_at=None, remind_at=share_reminder(due, rules_))
+
+
 _WRITES: dict[str, Callable[[Order, Move, Actor, Rulebook], None]] = {
     "assign": _assign,
     "join": _join,
@@ -246,7 +263,9 @@ _WRITES: dict[str, Callable[[Order, Move, Actor, Rulebook], None]] = {
     "respond": _relay,
     "open_to_clerk": _open_to_clerk,
     "record": _called,
-    "unsatisfied": _called,
+    "unsatisfied": _called_again,
+    "reopen": _renew_shares,
+    "restore": _renew_shares,
 }
 
 
@@ -264,7 +283,13 @@ def _organ(field: str, code: str, actor: Actor) -> OrganInfo:
 
 def _rule(order: Order, target: State, *, by: str, reason: str, now: datetime) -> None:
     """The reviewer's decision about the rating itself: set aside, kept, or taken back in when an objection holds."""
-    if target is State.VOIDED and order.objections == 0:
+    is_out = bool(evaluation.excluded([order.id]))
+    asked = (
+        Move.objects.filter(order_id=order.id, verb__in=("appeal", "object"))
+        .order_by("-n")
+        .values_list("verb", flat=True)
+    )
+    if target is State.VOIDED and not is_out:
         rule(order.id, excludes=True, kind=order.appeal_kind, reason=reason, by=by, now=now)
-    elif target is State.RECTIFYING and evaluation.excluded([order.id]):
+    elif target is State.RECTIFYING and is_out and asked.first() == "object":  # else a batch or a check took it out
         rule(order.id, excludes=False, kind="objection", reason=reason, by=by, now=now)

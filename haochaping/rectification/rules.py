@@ -37,6 +37,7 @@ class RatedBad:
     opens_identity: bool
     no_reason: bool
     is_probe: bool
+    has_telephone: bool = True  # of the rater: whom nobody can call is not drawn for a call
     aspect: str = "service"
     dimensions: frozenset[str] = frozenset()  # of the indicators ticked: business, service
     words: str = ""  # as written: by these, masked, the order is found

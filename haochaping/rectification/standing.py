@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 from django.db.models import Exists, OuterRef, Q
 
 from haochaping.accounts.queries import clerks_at
+from haochaping.accounts.rules import Role
+from haochaping.directory.queries import snapshot
 from haochaping.evaluation.queries import has_telephone
 from haochaping.kit import clock
 from haochaping.policy.rules import APPEAL_KINDS
 from haochaping.rectification import evidence, relay, rules
 from haochaping.rectification.effects import is_owed
-from haochaping.rectification.models import Move
+from haochaping.rectification.models import Move, OrderPart
 from haochaping.rectification.sight import is_opened
 from haochaping.rectification.workflow import Standing, State
 
@@ -28,6 +30,7 @@ def standing_of(order: Order, actor: Actor, rules_: Rulebook, now: datetime) -> 
     """What `workflow.step` asks of this order; a handful of queries."""
     policy, calendar, state = rules_.policy, rules_.calendar, State(order.state)
     dispatched_at, barred = dispatch_and_barred(order)
+    hands = hands_of(order)
     appeal_by = rules.over(dispatched_at, policy.appeal.within.term, calendar).at
     object_by = None
     if order.closed_at is not None:
@@ -46,14 +49,16 @@ def standing_of(order: Order, actor: Actor, rules_: Rulebook, now: datetime) -> 
         today=clock.day(now),
         needs_callback=order.real_name or order.sampled,
         tries_left=policy.callback.tries - 1 - order.calls,
-        has_telephone=not state.is_open or has_telephone(order.pk),
+        has_telephone=state is not State.CALLBACK or has_telephone(order.pk),
         is_reachable=state not in relay.STATES or relay.reaches(order.pk),
         unsatisfied=order.unsatisfied,
         reopens_left=policy.reopen.times - order.reopened,
         opens_identity=is_opened(order),
         actor_id=actor.id,
         barred=barred,
-        is_of_rated_organ=is_of_organ(actor, order.organ_path),
+        is_of_rated_organ=is_concerned(order, actor),
+        hands=hands,
+        has_cause=bool(order.cause),
         has_lead=bool(order.organ_code),
         convened=order.convened_at is not None,
         unanswered=order.unanswered_since is not None,
@@ -76,7 +81,7 @@ def is_of_organ(actor: Actor, organ_path: str) -> bool:
 
 
 def reviewable_by(actor: Actor) -> Q:
-    """The orders that `is_impartial` would let this actor rule on, as the same two rules say it of one: `barred`, `is_of_organ`."""
+    """The orders that this actor may rule on, for lists: `barred` and `is_of_organ` as said of one; `is_concerned` knows more."""
     later = Move.objects.filter(order_id=OuterRef("order_id"), verb="appeal", n__gt=OuterRef("n"))
     own = Move.objects.filter(~Exists(later), order_id=OuterRef("pk"), verb__in=("appeal", "uphold"), actor_id=actor.id)
     found = ~Q(Exists(own))
@@ -84,6 +89,29 @@ def reviewable_by(actor: Actor) -> Q:
         above = [path[: at + 1] for at, char in enumerate(path) if char == "/"]
         found &= ~Q(organ_path__startswith=path) & ~Q(organ_path__in=["", *above])
     return found
+
+
+def is_concerned(order: Order, actor: Actor) -> bool:
+    """Whether an appeal is somebody's own affair: they belong to the organ that answers, to the window's, to a co-unit's or to
+    the appellant's, or rectify or serve there.
+    """
+    if actor.over(area=order.area_path, organ=order.organ_path, window=order.window_code).has(Role.HANDLER, Role.CLERK):
+        return True
+    if order.window_code and any(scope.window == order.window_code for scope in actor.scopes):
+        return True
+    window = snapshot().windows.get(order.window_code)
+    organ = snapshot().organs.get(window.organ) if window else None
+    paths = {order.organ_path, organ.path if organ else ""}
+    paths |= set(OrderPart.objects.filter(order_id=order.pk).values_list("organ_path", flat=True))
+    return any(is_of_organ(actor, path) for path in paths)
+
+
+def hands_of(order: Order) -> frozenset[str]:
+    """The people whose work is judged by those who approve, grant and call back."""
+    own = Move.objects.filter(
+        order_id=order.pk, verb__in=("submit", "explain", "request_extension"), actor_kind="person"
+    )
+    return frozenset(own.values_list("actor_id", flat=True))
 
 
 def dispatch_and_barred(order: Order) -> tuple[datetime, frozenset[str]]:

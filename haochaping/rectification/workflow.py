@@ -157,19 +157,19 @@ _MOVES = (
     Line(S.RECTIFYING, "relay", (P.HANDLER, P.OPERATOR), S.RECTIFYING, ("text",), only_if=("is_reachable", "has_been_answered"), is_told=True),
     Line(S.RECTIFYING, "open_to_clerk", (P.HANDLER,), S.RECTIFYING, ("clerk", "text"), only_if=("has_clerks",), is_told=True),
     Line(S.RECTIFYING, "request_extension", (P.HANDLER,), S.RECTIFYING, ("reason", "until"), only_if=("may_extend", "none_asked", "until_is_near")),
-    Line(S.RECTIFYING, "grant_extension", (P.SUPERVISOR,), S.RECTIFYING, ("reason",), only_if=("one_asked",)),
-    Line(S.RECTIFYING, "refuse_extension", (P.SUPERVISOR,), S.RECTIFYING, ("reason",), only_if=("one_asked",)),
-    Line(S.RECTIFYING, "submit", (P.HANDLER,), S.REVIEWING, ("measures", "reply"), may=("cause", "files")),
-    Line(S.REVIEWING, "send_back", (P.SUPERVISOR,), S.RECTIFYING, ("reason",)),
-    Line(S.REVIEWING, "approve", (P.SUPERVISOR,), S.CALLBACK),
-    Line(S.CALLBACK, "record", (P.OPERATOR,), S.CLOSED, ("result",), may=("pressed", "note"), only_if=("was_called",), unless=("tries_are_left", S.CALLBACK)),
+    Line(S.RECTIFYING, "grant_extension", (P.SUPERVISOR,), S.RECTIFYING, ("reason",), only_if=("one_asked", "is_anothers_work")),
+    Line(S.RECTIFYING, "refuse_extension", (P.SUPERVISOR,), S.RECTIFYING, ("reason",), only_if=("one_asked", "is_anothers_work")),
+    Line(S.RECTIFYING, "submit", (P.HANDLER,), S.REVIEWING, ("measures", "reply"), may=("cause", "files"), only_if=("cause_is_known",)),
+    Line(S.REVIEWING, "send_back", (P.SUPERVISOR,), S.RECTIFYING, ("reason",), only_if=("is_anothers_work",)),
+    Line(S.REVIEWING, "approve", (P.SUPERVISOR,), S.CALLBACK, only_if=("is_anothers_work",)),
+    Line(S.CALLBACK, "record", (P.OPERATOR,), S.CLOSED, ("result",), may=("pressed", "note"), only_if=("was_called", "is_anothers_work"), unless=("tries_are_left", S.CALLBACK)),
     Line(S.CALLBACK, "skip", (P.SYSTEM,), S.CLOSED, only_if=("needs_no_callback", "limit_passed")),
     Line(S.CALLBACK, "satisfied", (P.CITIZEN,), S.CLOSED),
     Line(S.CALLBACK, "unsatisfied", (P.CITIZEN, P.OPERATOR), S.RECTIFYING, ("reason",), may=("pressed", "note"), unless=("second_time", S.CLOSED)),
     Line(S.CLOSED, "reopen", (P.SUPERVISOR, P.SYSTEM), S.RECTIFYING, ("reason",), only_if=("may_reopen", "is_not_archived")),
     Line(S.CLOSED, "archive", (P.SYSTEM,), S.CLOSED, only_if=("archive_is_due",)),
     Line(S.VOIDED, "archive", (P.SYSTEM,), S.VOIDED, only_if=("archive_is_due",)),
-    Line(S.VOIDED, "restore", (P.SYSTEM,), S.DISPATCHED, ("reason",), only_if=("was_set_aside",)),
+    Line(S.VOIDED, "restore", (P.SYSTEM,), S.DISPATCHED, ("reason",), only_if=("was_set_aside",), unless=("has_no_lead", S.ARBITRATING)),
 )  # fmt: skip
 _ANY = S.DISPATCHED  # stands for every open state
 _ANY_OPEN = (
@@ -221,6 +221,8 @@ class Standing:
     actor_id: str = ""
     barred: frozenset[str] = frozenset()  # who appealed, and who ruled before
     is_of_rated_organ: bool = False
+    hands: frozenset[str] = frozenset()  # who answered it or asked for more time: nobody passes their own work
+    has_cause: bool = True
     has_lead: bool = True
     convened: bool | None = None  # None: not known
     is_reachable: bool = True
@@ -246,6 +248,8 @@ CONDITIONS = {
     "appeal_in_time": Condition(lambda s, _: s.appeal_in_time, "申诉期限已过，请整改或解释说明。"),
     "not_ours": Condition(lambda s, _: s.appeal_kind == "not_ours", "非本单位责任"),
     "is_impartial": Condition(lambda s, _: s.actor_id not in s.barred and not s.is_of_rated_organ, "提出申诉的人、已作过裁决的人和被评单位自己的人不能复核，请由其他单位的另一位复核人员处理。"),
+    "is_anothers_work": Condition(lambda s, _: s.actor_id not in s.hands, "答复或延期申请是您自己提交的，请由另一人审核、批准或回访。"),
+    "cause_is_known": Condition(lambda s, f: s.has_cause or bool(f.get("cause")), "请选择“原因分类”：还没有核实过原因。", "cause"),
     "may_object": Condition(lambda s, _: s.objections_left > 0, "异议只能提出一次，复核结论为最终结论。"),
     "objection_in_time": Condition(lambda s, _: s.objection_in_time, "提出异议的期限已过。"),
     "may_extend": Condition(lambda s, _: s.extensions_left > 0, "延期次数已用完。"),
@@ -260,6 +264,7 @@ CONDITIONS = {
     "is_not_archived": Condition(lambda s, _: not s.is_archived, "工单已归档，不能再打开；评价人仍可追评。"),
     "archive_is_due": Condition(lambda s, _: s.archive_is_due, "归档时间未到，或已经归档。"),
     "was_set_aside": Condition(lambda s, _: s.was_set_aside, "这件工单不是因评价剔除而终止的。"),
+    "has_no_lead": Condition(lambda s, _: not s.has_lead, "责任单位未定"),
     "has_lead": Condition(lambda s, _: s.has_lead, "主办单位未定，请先裁定派发。"),
     "is_not_convened": Condition(lambda s, _: s.convened is not True, "已列入协调会议题，请先登记会议结论。"),
     "is_convened": Condition(lambda s, _: s.convened is not False, "这件工单没有列入协调会议题。"),

@@ -274,7 +274,7 @@ def test_an_appeal_is_dismissed_and_the_unit_rectifies_after_all(rate: Callable[
         evidence="录像第三段",
     )
     story.do("reviewer", "dismiss", ruling="证据不足，请整改。")
-    story.do(lead(city), "submit", **SUBMIT)
+    story.do(lead(city), "submit", **SUBMIT, cause="efficiency")
     story.do("supervisor", "approve")
     story.do("operator", "callback", result="accepted", pressed="no")
     assert story.order.state == "closed"

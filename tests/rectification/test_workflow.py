@@ -84,6 +84,10 @@ STORIES = {
         "sign set_aside restore sign confirm submit approve record archive",
         State.CLOSED,
     ),
+    "void before anybody knew whose it was, and back before the arbiter": (
+        "set_aside restore:has_no_lead assign sign confirm submit approve record",
+        State.CLOSED,
+    ),
     "a bad supplement opens it again": (
         "sign confirm submit approve record reopen submit approve record",
         State.CLOSED,
@@ -93,6 +97,7 @@ SO_THAT = {
     "tries_are_left": (replace(ORDINARY, tries_left=2), {"result": "unreachable"}),
     "second_time": (replace(ORDINARY, unsatisfied=1), {}),
     "not_ours": (replace(ORDINARY, appeal_kind="not_ours"), {}),
+    "has_no_lead": (replace(ORDINARY, has_lead=False), {}),
 }
 
 
@@ -214,6 +219,16 @@ HINDERED = {
         {"result": "accepted"},
     ),
     "nor somebody of the organ that was rated": ("dismiss", State.APPEALING, {"is_of_rated_organ": True}, {}),
+    "nobody passes their own answer": ("approve", State.REVIEWING, {"actor_id": "7", "hands": frozenset("7")}, {}),
+    "nor sends it back to gain time": ("send_back", State.REVIEWING, {"actor_id": "7", "hands": frozenset("7")}, {}),
+    "nor grants themselves more time": (
+        "grant_extension",
+        State.RECTIFYING,
+        {"actor_id": "7", "hands": frozenset("7")},
+        {},
+    ),
+    "nor calls about it": ("record", State.CALLBACK, {"actor_id": "7", "hands": frozenset("7")}, {}),
+    "a cause before it is answered": ("submit", State.RECTIFYING, {"has_cause": False}, {"cause": ""}),
     "what is archived stays closed": ("reopen", State.CLOSED, {"is_archived": True}, {}),
     "not archived before its time": ("archive", State.CLOSED, {"archive_is_due": False}, {}),
     "only what was set aside comes back": ("restore", State.VOIDED, {"was_set_aside": False}, {}),
