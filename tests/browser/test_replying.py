@@ -113,3 +113,37 @@ def test_the_next_call_is_put_on_the_screen_for_one_operator(live: Live, visit: 
     expect(page.get_by_role("heading", name="回访")).to_be_visible()
     page.get_by_role("button", name="放回名单，不拨打").click()
     expect(page.get_by_text("已放回名单")).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_pressure_is_looked_into_and_names_are_offered(
+    live: Live, visit: Visit, is_sound: Callable[[Page], None], *, width: int
+) -> None:
+    order, open_ = bad_order(live, 4), bad_order(live, 1)
+    go_on(order, live, "record", "operator", result="accepted", pressed="yes", note="有人打电话让改评价")
+    page = visit(width=width, height=900)
+    log_in(page, live, "supervisor")
+    page.goto(f"{live.url}/console/pressings/")
+    page.get_by_role("link", name=f"登记核实结果：{order.order_no}").click()
+    page.get_by_role("button", name="登记").click()
+    expect(page.get_by_text("请选择核实结果").first).to_be_visible()
+    is_sound(page)
+    page.get_by_label("查实有人施压").check()
+    page.get_by_label("核实情况").fill("通话记录显示有人去电，已约谈。")
+    page.get_by_role("button", name="登记").click()
+    expect(page.get_by_text("核实结果已登记：查实有人施压")).to_be_visible()
+    for path in ("pressings/?show=checked", f"pressings/{order.order_no}/{order.moves + 1}"):
+        page.goto(f"{live.url}/console/{path}")
+        is_sound(page)
+    page.goto(f"{live.url}/console/consequences/new")
+    page.get_by_label("典型案例通报").check()
+    expect(page.get_by_label("窗口人员")).to_be_hidden()
+    page.get_by_label("约谈").check()
+    expect(page.get_by_label("窗口人员")).to_be_visible()
+    is_sound(page)
+    page.goto(f"{live.url}/console/orders/{open_.order_no}/")
+    field = page.locator("form[action$='/join'] [name=co_organs]")
+    page.locator("details", has=field).evaluate_all("all => all.forEach(each => { each.open = true; })")
+    field.fill("苏州市市场监督管理局，南")
+    offered = page.locator("form[action$='/join'] datalist option").evaluate_all("all => all.map(each => each.value)")
+    assert "苏州市市场监督管理局，南京市市场监督管理局" in offered
