@@ -68,7 +68,7 @@ def chapters(policy: Policy) -> list[Chapter]:
             said("等级与分值", "；".join(p.level_name(n) + (f" {p.score_of(n)}分" if p.levels.scores else "") for n in LEVELS), p.levels),
             said("评价内容", "、".join(ASPECTS[a] for a in p.coverage.aspects), p.coverage),
             said("采集点", "、".join(POINTS[a] for a in p.coverage.points) or "不分受理、出件", p.coverage),
-            *(said("渠道", "、".join(channel.name for channel in alike), alike[0]) for alike in _by_source(p.channels)),
+            *(said("其他渠道" if n else "渠道", "、".join(channel.name for channel in alike), alike[0]) for n, alike in enumerate(_by_source(p.channels))),
             said("补评期限", f"服务当日起{p.supplement.within}内可以评价", p.supplement.within),
             said("迟到数据", f"离线、批量报送的数据再宽限{p.supplement.late_arrival}", p.supplement.late_arrival),
             said("默认评价", default, d),
@@ -84,7 +84,7 @@ def chapters(policy: Policy) -> list[Chapter]:
             said("重新整改", f"办结后可重新打开{p.reopen.times}次", p.reopen),
             said("到期提醒", f"到期前{p.warnings.before}提醒", p.warnings.before),
             said("提醒工作人员的时间", f"工作日{p.hours.morning}、{p.hours.afternoon}", p.hours),
-            *(said("超期上报", f"超期{step.overdue_by}报{'督办人员' if step.to == 'supervisor' else '领导'}", step) for step in p.warnings.escalation),
+            *(said("超期报督办" if step.to == "supervisor" else "超期报领导", f"超期{step.overdue_by}上报{'督办人员' if step.to == 'supervisor' else '领导'}", step) for step in p.warnings.escalation),
         )),
         Chapter("邀请评价", (
             *_invitation(p, said),

@@ -71,6 +71,7 @@
   /* One box ticks the whole page; it is there only where it works. */
   function ready() {
     document.querySelectorAll("[data-tick-all]").forEach(function (box) { box.hidden = false; });
+    document.querySelectorAll("[data-count]").forEach(function (count) { count.hidden = false; });
   }
   document.addEventListener("change", function (event) {
     var box = event.target, whole = box.closest ? box.closest("table[data-keys]") : null, picks;
@@ -79,7 +80,7 @@
     if (box.hasAttribute("data-tick-all")) { picks.forEach(function (pick) { pick.checked = box.checked; }); }
     else { whole.querySelector("[data-tick-all]").checked = picks.every(function (pick) { return pick.checked; }); }
   });
-  /* How many orders are ticked for a brief. */
+  /* How many orders are ticked for a brief; told only where it is kept true. */
   document.addEventListener("change", function (event) {
     var form = event.target.form, count = form && form.querySelector("[data-ticked]");
     if (count) { count.textContent = form.querySelectorAll('[name="case"]:checked').length; }
