@@ -20,6 +20,7 @@ from haochaping.channels import sheets
 from haochaping.channels.kinds import WIRE
 from haochaping.directory import queries, rules
 from haochaping.directory.models import Clerk, Guide, Hall, Item, Organ, Region, Theme, Window
+from haochaping.evaluation import queries as evaluation
 from haochaping.evaluation.models import Evaluation, ServiceEvent, Words
 from haochaping.kit.clock import to_wire
 from haochaping.kit.errors import FieldError, Refused
@@ -187,8 +188,9 @@ def _evaluation_block(block: list[Evaluation]) -> Iterator[list[str]]:
         e[0]: e[1:] for e in ServiceEvent.objects.filter(id__in=ids).values_list("id", "project_no", "service_number")
     }
     words = dict(Words.objects.filter(id__in=ids).values_list("id", "text"))
+    hidden = evaluation.secrets(words)
     for row in block:
-        said = mask_text(words.get(row.id, ""))
+        said = mask_text(words.get(row.id, ""), hidden.get(row.id, ()))
         values = (
             *cases[row.id], row.level, row.pf, ",".join(row.indicators), said, row.assess_time, row.user_prop,
             ",".join(row.consent), row.device_id,

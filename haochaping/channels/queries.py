@@ -179,4 +179,4 @@ def may_see(rating: Evaluation, app_id: str) -> bool:
 def words_for(rating: Evaluation, app_id: str) -> str:
     """The rater's words: as they were submitted for the app that did, masked for every other."""
     words = evaluation.words(rating.id)
-    return words if rating.source == app_id else mask_text(words)
+    return words if rating.source == app_id else mask_text(words, evaluation.secrets([rating.id])[rating.id])

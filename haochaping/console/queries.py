@@ -23,8 +23,9 @@ from haochaping.rectification.briefs.queries import briefs_for
 from haochaping.rectification.models import Move
 from haochaping.rectification.queries import is_overdue, orders_for, shares_owed
 from haochaping.rectification.rules import STATE_NAMES, State
+from haochaping.rectification.sight import View, view_of
 from haochaping.rectification.standing import reviewable_by
-from haochaping.rectification.workflow import VERB_NAMES
+from haochaping.rectification.workflow import PART_NAMES, VERB_NAMES, Part
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -263,7 +264,7 @@ def news(actor: Actor, now: datetime) -> list[News]:
             orders[move.order_id].item_name,
             VERB_NAMES.get(move.verb, move.verb)
             + (f"，转入{STATE_NAMES[State(move.target)]}" if move.source != move.target else ""),
-            move.actor_name,
+            move.actor_name if view_of(orders[move.order_id], actor) is View.WHOLE else PART_NAMES[Part(move.by)],
             move.at,
         )
         for move in found

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from haochaping.accounts.rules import Role
 from haochaping.kit.errors import Refused
-from haochaping.rectification import callbacks, reply_templates
+from haochaping.rectification import callbacks, reply_templates, veil
 from haochaping.rectification.cautions import standing_cautions
 from haochaping.rectification.needs import LONGEST
 from haochaping.rectification.queries import by_number
@@ -58,7 +58,7 @@ def helped(
         other = by_number(actor, number)
         if other.state != State.CLOSED or view_of(other, actor) is not View.WHOLE:
             raise Refused("not_closed", 409, "只能用已办结工单的答复作底稿。")
-        return _with(typed, "reply", other.reply)
+        return _with(typed, "reply", veil.masked(other, other.reply, of_staff=True))
     if offer.verb == "send_back" and given.get("quote"):
         return _with(typed, "reason", quoted(standing_cautions(order)))
     return None

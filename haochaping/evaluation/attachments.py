@@ -151,10 +151,10 @@ def _jpeg(image: Image.Image) -> bytes:
     return out.getvalue()
 
 
-def tidy(name: str) -> str:
-    """A file name fit to be shown and sent: no path, no control characters, nobody's numbers, ending `.jpg`."""
+def tidy(name: str, secrets: Iterable[str] = ()) -> str:
+    """A file name fit to be shown and sent: no path, no control characters, nobody's numbers, none of `secrets`, ending `.jpg`."""
     stem = unicodedata.normalize("NFC", name).replace("\\", "/").rpartition("/")[2].rpartition(".")[0] or name
-    stem = _UNSAFE.sub("_", mask_text(stem)).strip("._")[:70]
+    stem = _UNSAFE.sub("_", mask_text(stem, secrets)).strip("._")[:70]
     return f"{stem or 'image'}.jpg"
 
 

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from haochaping.directory.queries import snapshot
 from haochaping.evaluation.models import Applicant, Evaluation, Evaluator, ServiceEvent, Words
+from haochaping.evaluation.queries import secrets
 from haochaping.exchange.rules import Phase
 from haochaping.exchange.target import kind_of
 from haochaping.kit import blobs, crypto
 from haochaping.kit.clock import to_wire
 from haochaping.kit.masks import mask_text
 from haochaping.policy.queries import indicator_map
+from haochaping.rectification import veil
 from haochaping.rectification.models import Order
 
 if TYPE_CHECKING:
@@ -178,7 +180,7 @@ def evaluation(
 ) -> Record:
     """评价数据. Local indicator codes stay at home; a bad rating they alone explained says their names as text."""
     codes = [code for code in rating.indicators if code in national]
-    text = mask_text(words) if target.mask_words else words
+    text = mask_text(words, secrets([rating.id])[rating.id]) if words and target.mask_words else words
     if rating.level <= 2 and not codes and not text.strip():
         names = "；".join(rating.indicator_names)
         text = target.local_reason_text.format(names) if names else target.no_reason_text
@@ -225,7 +227,7 @@ def _facts(order: Order, target: Target) -> dict[str, Any]:
     called = order.was_called or order.verdict in {"satisfied", "accepted", "unsatisfied"}
     return {
         "order_no": order.order_no,
-        "reply": mask_text(order.reply) if target.mask_words else order.reply,
+        "reply": veil.masked(order, order.reply) if target.mask_words else order.reply,
         "answered_at": _time(order.replied_at),
         "is_answered": _flag(order.replied_at is not None),
         "is_rectified": _flag(is_rectified),

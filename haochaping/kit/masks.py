@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _SEP = r"[ \u3000\t.\-‐-―−－·]?"
 _USCC_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"  # GB 32100-2015, no I O S V Z
@@ -13,6 +18,20 @@ _LONG = re.compile(rf"(?<!\d)\d(?:{_SEP}\d){{13,18}}(?:{_SEP}[Xx](?![A-Za-z]))?(
 _MOBILE = re.compile(rf"(?<!\d)(?:(?:\+|00)?86{_SEP})?0?(1{_SEP}[3-9](?:{_SEP}\d){{9}})(?!\d)")
 _LANDLINE = re.compile(r"(?<!\d)(?:[(（]0\d{2,3}[)）]|0\d{2,3})[ \-‐-―－]?([2-9]\d{6,7})(?!\d)")
 _CALLED_LANDLINE = re.compile(r"((?:电话|座机|固话|联系方式)[号码是为:：\s]{0,4})([2-9]\d{6,7})(?!\d)")
+_HAN_DIGITS = {ord(char): str(n) for n, chars in enumerate(("〇零○", "一壹幺", "二贰两", "三叁", "四肆", "五伍", "六陆", "七柒", "八捌", "九玖")) for char in chars}  # fmt: skip
+_ALIKE = {
+    str(n): "["
+    + str(n)
+    + chr(0xFF10 + n)
+    + "".join(chr(c) for c, digit in _HAN_DIGITS.items() if digit == str(n))
+    + "]"
+    for n in range(10)
+}
+_HAN_DIGIT = "[" + "".join(map(chr, _HAN_DIGITS)) + "]"
+_HAN_MOBILE = re.compile(
+    rf"(?<!{_HAN_DIGIT})[一壹幺]{_SEP}[三叁四肆五伍六陆七柒八捌九玖](?:{_SEP}{_HAN_DIGIT}){{9}}(?!{_HAN_DIGIT})"
+)
+SECRET_LEAST = 2  # characters of what is hidden wherever it stands
 _BIRTHDAY = re.compile(r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
 
 _COMPOUND = "欧阳|司马|上官|诸葛|东方|皇甫|尉迟|公孙|慕容|令狐|司徒|夏侯|长孙|宇文|端木|独孤|南宫|闻人|轩辕|呼延"
@@ -69,14 +88,27 @@ def mask_id(number: str) -> str:
     return number[:4] + "*" * (len(number) - 8) + number[-4:]
 
 
-def mask_text(text: str) -> str:
+def mask_text(text: str, secrets: Iterable[str] = (), *, of_staff: bool = False) -> str:
     """Free text without mobile and landline numbers, ID and card numbers, e-mail addresses, and names people introduce.
+
+    `secrets`: what is known of the person and the case (names, numbers), gone wherever and however spaced it stands.
+    `of_staff`: what was written at work keeps an office's landline and its colleagues' names.
 
     Never raises, whatever the text, and takes time in proportion to its length. Unified social credit codes of organs
     and enterprises are public and stay. A net, not a wall: what is published is read by a person first.
     """
+    if secret := _of_secrets(tuple(secrets)):
+        text = secret.sub(_masked_secret, text)
     parts = _USCC.split(text)  # odd places hold what looks like a credit code
-    return "".join(part if at % 2 and _is_credit_code(part) else _mask_part(part) for at, part in enumerate(parts))
+    return "".join(
+        part if at % 2 and _is_credit_code(part) else _mask_part(part, of_staff=of_staff)
+        for at, part in enumerate(parts)
+    )
+
+
+def has_number(text: str) -> bool:
+    """Whether a telephone, an ID or card number or an e-mail address stands in it, as far as `mask_text` finds them."""
+    return _mask_numbers(text) != text or _mask_landlines(text) != text
 
 
 def without_landlines(text: str) -> str:
@@ -84,15 +116,43 @@ def without_landlines(text: str) -> str:
     return _CALLED_LANDLINE.sub(lambda m: m[1], _LANDLINE.sub("", text))
 
 
-def _mask_part(text: str) -> str:
+def _mask_part(text: str, *, of_staff: bool) -> str:
+    text = _mask_numbers(text)
+    if not of_staff:
+        text = _mask_landlines(text)
+    text = _TOLD.sub(_masked_name, text)
+    text = _I_AM.sub(_masked_name, text)
+    return text if of_staff else _TITLED.sub(_masked_name, text)
+
+
+def _mask_numbers(text: str) -> str:
     text = _EMAIL.sub(_masked_email, text)
     text = _LONG.sub(_masked_number, text)
     text = _MOBILE.sub(lambda m: mask_phone(_digits(m[1])), text)
+    return _HAN_MOBILE.sub(lambda m: mask_phone(_digits(m[0].translate(_HAN_DIGITS))), text)
+
+
+def _mask_landlines(text: str) -> str:
     text = _LANDLINE.sub(lambda m: m[0][: -len(m[1])] + "*" * (len(m[1]) - 2) + m[1][-2:], text)
-    text = _CALLED_LANDLINE.sub(lambda m: m[1] + "*" * (len(m[2]) - 2) + m[2][-2:], text)
-    text = _TOLD.sub(_masked_name, text)
-    text = _I_AM.sub(_masked_name, text)
-    return _TITLED.sub(_masked_name, text)
+    return _CALLED_LANDLINE.sub(lambda m: m[1] + "*" * (len(m[2]) - 2) + m[2][-2:], text)
+
+
+@lru_cache(maxsize=256)
+def _of_secrets(secrets: tuple[str, ...]) -> re.Pattern[str] | None:
+    """Any of these, the longest first; digits in any script, letters in any case, a space or dash between any two."""
+    told = {unicodedata.normalize("NFKC", each).strip() for each in secrets}
+    long = sorted((each for each in told if len(each) >= SECRET_LEAST), key=lambda each: (-len(each), each))
+    spelt = (_SEP.join(_ALIKE.get(char, re.escape(char)) for char in each if not char.isspace()) for each in long)
+    return re.compile("|".join(spelt), re.IGNORECASE) if long else None
+
+
+def _masked_secret(match: re.Match[str]) -> str:
+    digits = _digits(match[0].translate(_HAN_DIGITS))
+    return (
+        mask_phone(digits)
+        if len(digits) == 11 and len(digits) >= len(match[0]) - 10 and digits[0] == "1"
+        else "*" * min(len(match[0]), 8)
+    )
 
 
 def _masked_email(match: re.Match[str]) -> str:

@@ -14,10 +14,9 @@ from haochaping.directory.queries import snapshot
 from haochaping.evaluation import queries as evaluation
 from haochaping.kit import clock, ids
 from haochaping.kit.errors import FieldError, Refused
-from haochaping.kit.masks import mask_text
 from haochaping.kit.rows import Attached, columns_of, insert_new
 from haochaping.outbox.commands import notes
-from haochaping.rectification import queries, relay, rules, search
+from haochaping.rectification import queries, relay, rules, search, veil
 from haochaping.rectification.advance import advance
 from haochaping.rectification.effects import Rulebook, enter, rulebook
 from haochaping.rectification.models import Move, Order, OrderPart, OrderSearch
@@ -72,6 +71,7 @@ def open_orders(bad: Sequence[RatedBad], *, now: datetime) -> list[Order]:
         for order in orders
     ]
     told = notes([(order.id, "order", order.dispatch_day) for order in orders], now=now)
+    veil.lift(order for order, rated in zip(orders, bad, strict=True) if rated.words)
     attached = [
         Attached(Move._meta.db_table, moves, "order_id"),
         Attached(
@@ -204,7 +204,7 @@ def reveal(order: Order, *, actor: Actor, reason: str, now: datetime) -> Reveale
         if who is None:
             raise Refused("no_identity", 404, "评价人没有留下身份信息，或已撤回。")
         part = min(queries.parts_in(order, actor) & {Part.HANDLER, Part.OPERATOR, Part.SUPERVISOR})
-        audit(actor, queries.REVEAL, str(order.pk), now=now, facts={"reason": mask_text(reason), "part": part})
+        audit(actor, queries.REVEAL, str(order.pk), now=now, facts={"reason": veil.masked(order, reason), "part": part})
     return Revealed(who.name, who.mobile or evaluation.number_of_rater(order.pk))
 
 

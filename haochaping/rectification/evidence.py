@@ -14,7 +14,7 @@ from haochaping.directory.queries import snapshot
 from haochaping.evaluation import attachments
 from haochaping.evaluation.papers import pictures_of
 from haochaping.kit.errors import FieldError, Refused
-from haochaping.rectification import sight
+from haochaping.rectification import sight, veil
 from haochaping.rectification.models import Evidence, Move
 from haochaping.rectification.rules import State
 from haochaping.rectification.workflow import PART_NAMES, Part
@@ -120,7 +120,7 @@ def bring(*, order_id: UUID, actor: Actor, name: str, raw: bytes, now: datetime)
     _require_part(order, actor)
     _require_room(order_id, 0)
     pictures = pictures_of(raw)  # takes seconds: before anything is locked
-    plain = attachments.tidy(name).removesuffix(".jpg")
+    plain = attachments.tidy(name, veil.secrets_of(order)).removesuffix(".jpg")
     with transaction.atomic():
         locked = sight.orders_for(actor).select_for_update(of=("self",)).filter(pk=order_id).first()
         if locked is None:

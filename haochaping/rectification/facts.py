@@ -9,9 +9,9 @@ from haochaping.directory.queries import snapshot
 from haochaping.evaluation import queries as evaluation
 from haochaping.evaluation.rules import LEVEL_NAMES, Level
 from haochaping.kit import clock
-from haochaping.kit.masks import mask_name, mask_phone, mask_text
+from haochaping.kit.masks import mask_name, mask_phone
 from haochaping.policy.rules import SEVERITY_NAMES, Severity
-from haochaping.rectification import evidence, sight
+from haochaping.rectification import evidence, relay, sight, veil
 from haochaping.rectification.cautions import standing_cautions
 from haochaping.rectification.models import Evidence, Move, Order, OrderPart
 from haochaping.rectification.needs import NEEDS, need_of
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 # Moves whose moment is the rater's own: those rated see the day, not the hour.
 RATERS_OWN = frozenset({"open", "object", "respond", "satisfied", "unsatisfied", "reopen"})
-# What an operator hears about those rated, or notes about the rater, is not for those rated.
-NOT_FOR_THE_RATED = frozenset({"pressed", "note"})
-NOT_FOR_ONLOOKERS = NOT_FOR_THE_RATED | {"clerk", "files"}  # names of staff, and what is attached
+# What an operator hears about those rated, or notes about the rater (sight.may_read_confidence).
+IN_CONFIDENCE = frozenset({"pressed", "note"})
+NOT_FOR_ONLOOKERS = IN_CONFIDENCE | {"clerk", "files"}  # names of staff, and what is attached
 # What a clerk is shown to whom an order was opened, and what those who only look on are: all else is absent.
 FOR_CLERKS = frozenset({
     "order_no", "state", "state_name", "level", "level_name", "task_code", "item_name", "window_code", "window_name",
@@ -50,7 +50,7 @@ TOLD_CLERKS = CLERKS_OWN | {"open", "appeal", "uphold", "dismiss", "object", "se
 def facts_for(order: Order, actor: Actor) -> dict[str, Any]:
     """What this actor may know of an order they can see, by name; what they may not is absent, never blank.
 
-    Sealed: item, window, days and masked text, with what was found and answered. `project_no`, `service_number`,
+    Every text is masked for everybody. Sealed: item, window and days, with what was found and answered. `project_no`, `service_number`,
     `service_time` and `assess_time` only for those whose work needs them, `rater` (masked name and telephone) only where
     it may be revealed too. A clerk and those who only look on get the names of FOR_CLERKS and FOR_ONLOOKERS.
     """
@@ -59,8 +59,8 @@ def facts_for(order: Order, actor: Actor) -> dict[str, Any]:
     if view is View.OPENED:
         return {name: value for name, value in facts.items() if name in FOR_CLERKS}
     if view is View.MASKED:
-        units = [{**unit, "contribution": mask_text(unit["contribution"])} for unit in facts["co_units"]]
-        facts |= {"reply": mask_text(order.reply), "co_units": units}
+        units = [{**unit, "contribution": veil.masked(order, unit["contribution"])} for unit in facts["co_units"]]
+        facts |= {"reply": veil.masked(order, order.reply), "co_units": units}
         return {name: value for name, value in facts.items() if name in FOR_ONLOOKERS}
     if rating is not None and sight.may_see_case(order, actor):
         event = evaluation.event(order.pk)
@@ -84,7 +84,7 @@ def _common(order: Order, rating: Evaluation | None) -> dict[str, Any]:
         "level_name": LEVEL_NAMES[Level(order.level)],
         "window_name": window.name if window else "",
         "indicators": list(rating.indicator_names) if rating else [],
-        "words": mask_text(evaluation.words(order.pk)),
+        "words": veil.masked(order, evaluation.words(order.pk)),
         "no_reason": order.no_reason,
         "severity_name": SEVERITY_NAMES[Severity(order.severity)],
         "cause_name": CAUSE_NAMES.get(order.cause, ""),
@@ -93,15 +93,17 @@ def _common(order: Order, rating: Evaluation | None) -> dict[str, Any]:
         "route": order.route,
         "is_true": order.is_true,
         "is_reasonable": order.is_reasonable,
-        "reply": order.reply,
-        "warnings": to_json(standing_cautions(order)),
+        "reply": veil.masked(order, order.reply, of_staff=True),
+        "warnings": [
+            {**each, "passage": veil.masked(order, each["passage"])} for each in to_json(standing_cautions(order))
+        ],
         "co_units": [
             {
                 "name": part.organ_name,
                 "due": part.due,
                 "done_at": part.done_at,
                 "was_late": part.done_at is not None and part.due <= part.done_at,
-                "contribution": part.contribution,
+                "contribution": veil.masked(order, part.contribution, of_staff=True),
             }
             for part in OrderPart.objects.filter(order_id=order.pk).order_by("n")
         ],
@@ -141,6 +143,9 @@ def brief(order: Order) -> dict[str, Any]:
     }
 
 
+WITHDRAWN = "（评价人已撤回）"
+
+
 @dataclass(frozen=True)
 class Event:
     """A line of an order's history, as one actor may see it."""
@@ -160,24 +165,24 @@ class Event:
 
 
 def timeline(order: Order, actor: Actor) -> list[Event]:
-    """The order's history from the beginning; two queries.
+    """The order's history from the beginning, masked for everybody.
 
-    Those rated see no moment that is the rater's own but its day, the rater's words masked, and nothing of what an
+    Those rated see no moment that is the rater's own but its day, and nobody but those who call and supervise what an
     operator was told in confidence. Those who only look on, and a clerk, see days and parts, no moments and no names;
     a clerk besides only what passed between the unit and them, and how an appeal ended.
     """
     view = sight.view_of(order, actor)
-    hidden = frozenset[str]()
+    hidden = frozenset[str]() if sight.may_read_confidence(order, actor) else IN_CONFIDENCE
+    is_sealed = sight.is_rated_side_of(order, actor) and not sight.may_see_case(order, actor)
     if view is not View.WHOLE:
-        hidden = NOT_FOR_ONLOOKERS
-    elif sight.is_rated_side(actor) and not sight.may_see_case(order, actor):
-        hidden = NOT_FOR_THE_RATED
+        hidden, is_sealed = NOT_FOR_ONLOOKERS, True
+    said = relay.reasons_of([order.pk])
     files = {str(each.id): each for each in evidence.seen_by(order, actor)}
     events = []
     for move in Move.objects.filter(order_id=order.pk).order_by("n"):
         if view is View.OPENED and not _is_told(move, actor):
             continue
-        at = None if view is not View.WHOLE or (hidden and move.verb in RATERS_OWN) else move.at
+        at = None if view is not View.WHOLE or (is_sealed and move.verb in RATERS_OWN) else move.at
         due = move.due if move.source and move.source != move.target else None
         events.append(
             Event(
@@ -189,7 +194,7 @@ def timeline(order: Order, actor: Actor) -> list[Event]:
                 at,
                 move.source,
                 move.target,
-                tuple(_words(move, hidden)),
+                tuple(_words(order, move, hidden, said.get((order.pk, move.n), ""), is_sealed=is_sealed)),
                 due,
                 due is not None and due <= move.at,
                 tuple(files[id_] for id_ in move.facts.get("files", ()) if id_ in files),
@@ -206,7 +211,7 @@ def _who(move: Move, *, is_named: bool) -> str:
 def _is_told(move: Move, actor: Actor) -> bool:
     """Whether a clerk to whom the order was opened reads this line of its history."""
     if move.verb == "open_to_clerk":
-        return bool(move.facts.get("clerk") == actor.name)
+        return bool(move.facts.get("clerk_id") == actor.id)
     return move.verb in TOLD_CLERKS and (move.verb != "statement" or move.actor_id == actor.id)
 
 
@@ -216,15 +221,18 @@ def _asked(move: Move) -> list[str]:
     return list(dict.fromkeys([*names, *(name for name in move.facts if name in NEEDS)]))
 
 
-def _words(move: Move, hidden: frozenset[str]) -> list[tuple[str, str]]:
-    """What was told with a move. Where anything is `hidden`, the rest is masked."""
+def _words(order: Order, move: Move, hidden: frozenset[str], reason: str, *, is_sealed: bool) -> list[tuple[str, str]]:
+    """What was told with a move, masked. `reason`: what the rater said with it, which is kept apart."""
     said = []
+    is_works = not is_sealed and move.by not in {Part.CITIZEN, Part.OPERATOR}
     for name in _asked(move):  # as the form asked; the database keeps no order of keys
         value = move.facts.get(name)
         if value is None or name == "files" or name in hidden:
             continue
         need = need_of(move.verb, name)
-        if isinstance(value, bool):
+        if name == "reason" and value is True:
+            text = veil.masked(order, reason) or WITHDRAWN
+        elif isinstance(value, bool):
             text = "是" if value else "否"
         elif isinstance(value, list):
             text = "、".join(_organ_name(code) for code in value)
@@ -233,7 +241,7 @@ def _words(move: Move, hidden: frozenset[str]) -> list[tuple[str, str]]:
         elif need.choices:
             text = need.choices.get(value, value)
         else:
-            text = mask_text(str(value)) if hidden else str(value)
+            text = veil.masked(order, str(value), of_staff=is_works)
         said.append((need.label, text))
     return said
 

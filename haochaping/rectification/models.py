@@ -209,6 +209,15 @@ class RelayMessage(models.Model):
     at = models.DateTimeField()
 
 
+class MoveWords(models.Model):
+    """What a rater said with a move of theirs. Apart from the moves, which nobody can change: it is erased at their wish."""
+
+    pk = models.CompositePrimaryKey("order_id", "n")
+    order_id = models.UUIDField()
+    n = models.SmallIntegerField()  # of the move
+    text = models.TextField()
+
+
 class Evidence(models.Model):
     """证据材料: a file that somebody who works on an order brought; kept as pictures, one a page."""
 

@@ -230,11 +230,20 @@ def _relay(order: Order, move: Move, _actor: Actor, rules_: Rulebook) -> None:
     relay.pass_on(order, move, rules_.policy)
 
 
+def _object(order: Order, move: Move, _actor: Actor, _rules: Rulebook) -> None:
+    relay.keep_apart(order, move)
+
+
+def _unsatisfied(order: Order, move: Move, actor: Actor, rules_: Rulebook) -> None:
+    relay.keep_apart(order, move)
+    _called_again(order, move, actor, rules_)
+
+
 def _open_to_clerk(order: Order, move: Move, _actor: Actor, _rules: Rulebook) -> None:
     person = move.facts["clerk"]
     name = clerks_at(order.window_code).get(person, "")
     OpenedTo.objects.get_or_create(order_id=order.id, person_id=person, defaults={"name": name, "at": move.at})
-    move.facts["clerk"] = name
+    move.facts |= {"clerk": name, "clerk_id": person}
 
 
 def _called(order: Order, move: Move, _actor: Actor, _rules: Rulebook) -> None:
@@ -263,7 +272,8 @@ _WRITES: dict[str, Callable[[Order, Move, Actor, Rulebook], None]] = {
     "respond": _relay,
     "open_to_clerk": _open_to_clerk,
     "record": _called,
-    "unsatisfied": _called_again,
+    "unsatisfied": _unsatisfied,
+    "object": _object,
     "reopen": _renew_shares,
     "restore": _renew_shares,
 }

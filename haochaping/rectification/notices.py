@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from haochaping.accounts.queries import Holder, holders
 from haochaping.accounts.rules import Role
+from haochaping.kit import clock
 from haochaping.messaging.notices import Told, notify
 from haochaping.rectification import audience
 from haochaping.rectification.audience import Ear, Hears
+from haochaping.rectification.facts import RATERS_OWN
 from haochaping.rectification.models import OpenedTo, OrderPart
 from haochaping.rectification.standing import dispatch_and_barred
 from haochaping.rectification.workflow import Part, State
@@ -38,7 +40,13 @@ def tell(order: Order, move: Move) -> None:
     hears = audience.of_move(move.verb, move.target, str(move.facts.get("to", "")))
     if hears is None or order.is_probe:
         return
-    notify(of_move(order, move, hears, finder()), now=move.at)
+    notify(of_move(order, move, hears, finder()), now=_half_day(move.at) if move.verb in RATERS_OWN else move.at)
+
+
+def _half_day(moment: datetime) -> datetime:
+    """When its half of the day began in China: of what a rater did themselves nothing keeps the minute for those rated."""
+    there = moment.astimezone(clock.CHINA)
+    return there.replace(hour=there.hour // 12 * 12, minute=0, second=0, microsecond=0)
 
 
 def of_move(order: Order, move: Move, hears: Hears, find: Finder) -> list[Told]:

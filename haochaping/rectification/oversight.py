@@ -14,7 +14,7 @@ from haochaping.rectification.models import Move, Order, OrderPart
 from haochaping.rectification.pressings import waits_for_check
 from haochaping.rectification.queries import is_overdue, orders_for
 from haochaping.rectification.rules import State
-from haochaping.rectification.sight import is_rated_side
+from haochaping.rectification.sight import is_rated_side, not_of_ones_own
 from haochaping.rectification.workflow import Part
 
 if TYPE_CHECKING:
@@ -129,7 +129,8 @@ def concerns_of(actor: Actor) -> list[str]:
 
 def giving(actor: Actor, key: str, now: datetime, until: datetime) -> QuerySet[Order]:
     """The orders that give this concern, most urgent first."""
-    found = orders_for(actor).filter(CONCERNS[key].holds(now, until))
+    orders = not_of_ones_own(orders_for(actor), actor) if key == "pressed" else orders_for(actor)
+    found = orders.filter(CONCERNS[key].holds(now, until))
     return found.order_by(F("step_due").asc(nulls_last=True), "order_no")
 
 

@@ -11,8 +11,9 @@ from django.db.models import Exists, OuterRef, QuerySet
 from haochaping.accounts.commands import audit
 from haochaping.accounts.rules import Role
 from haochaping.kit.errors import FieldError, Refused
+from haochaping.rectification import relay, veil
 from haochaping.rectification.models import Move, Order, Pressing, PressingCheck
-from haochaping.rectification.sight import by_number, is_rated_side, orders_for
+from haochaping.rectification.sight import by_number, is_rated_side, not_of_ones_own, orders_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,7 +37,8 @@ def pressings_for(actor: Actor) -> QuerySet[Pressing]:
     """What raters said of pressure in the orders that this actor sees, the newest first."""
     if not may_hear_of_pressure(actor):
         return Pressing.objects.none()
-    return Pressing.objects.filter(order_id__in=orders_for(actor).values("pk")).order_by("-at", "-n")
+    others = not_of_ones_own(orders_for(actor), actor)
+    return Pressing.objects.filter(order_id__in=others.values("pk")).order_by("-at", "-n")
 
 
 def is_checked() -> Exists:
@@ -111,13 +113,15 @@ class Pressed:
 
 
 def pressed_lines(pressings: Iterable[Pressing], actor: Actor) -> list[Pressed]:
-    """These reports with their orders, moves and checks; three queries."""
+    """These reports with their orders, moves and checks, masked; as many queries however many."""
     rows = list(pressings)
     orders = Order.objects.in_bulk([row.order_id for row in rows])
     moves = {(m.order_id, m.n): m for m in Move.objects.filter(order_id__in=list(orders))}
+    said = relay.reasons_of(orders)
+    veil.lift(orders.values())
     found: dict[tuple[object, int], list[Checked]] = {}
     for each in PressingCheck.objects.filter(order_id__in=list(orders)).order_by("-at", "-pk"):
-        checked = Checked(RESULTS[each.result], each.text, each.by_name, each.at)
+        checked = Checked(RESULTS[each.result], veil.masked(orders[each.order_id], each.text, of_staff=True), each.by_name, each.at)
         found.setdefault((each.order_id, each.n), []).append(checked)
     return [
         Pressed(
@@ -125,7 +129,7 @@ def pressed_lines(pressings: Iterable[Pressing], actor: Actor) -> list[Pressed]:
             n=row.n,
             at=row.at,
             heard_by=move.actor_name,
-            note=move.facts.get("note") or move.facts.get("reason", ""),
+            note=veil.masked(orders[row.order_id], move.facts.get("note") or said.get((row.order_id, row.n), "")),
             checks=tuple(found.get((row.order_id, row.n), ())),
             may_check=may_check(orders[row.order_id], actor),
         )

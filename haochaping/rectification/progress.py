@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 from haochaping.accounts.models import Audit
 from haochaping.directory.queries import snapshot
 from haochaping.kit import clock
-from haochaping.kit.masks import mask_text
 from haochaping.policy.rules import APPEAL_KINDS
-from haochaping.rectification import sight
+from haochaping.rectification import sight, veil
 from haochaping.rectification.consequences.queries import admonition_of
 from haochaping.rectification.effects import rulebook
 from haochaping.rectification.facts import last_day
@@ -57,15 +56,20 @@ def public_progress(event_id: UUID) -> list[PublicStep]:
         until = move.facts.get("until", until)
         if text := _text(move, order):
             detail = reply if move.verb == "approve" else _detail(move, until)
-            steps.append((move.at, PublicStep("done", clock.day(move.at), text, mask_text(detail))))
+            steps.append((move.at, PublicStep("done", clock.day(move.at), text, veil.masked(order, detail))))
     steps += [
-        (seen.at, PublicStep("reveal", clock.day(seen.at), _seen(seen), mask_text(str(seen.facts.get("reason", "")))))
+        (
+            seen.at,
+            PublicStep(
+                "reveal", clock.day(seen.at), _seen(seen), veil.masked(order, str(seen.facts.get("reason", "")))
+            ),
+        )
         for seen in Audit.objects.filter(action=sight.REVEAL, subject=str(event_id))
     ]
     if told := admonition_of(event_id):
         assert told.ended_at is not None
         text = "主管部门就这条评价给您一则提醒"
-        steps.append((told.ended_at, PublicStep("done", clock.day(told.ended_at), text, mask_text(told.text))))
+        steps.append((told.ended_at, PublicStep("done", clock.day(told.ended_at), text, veil.masked(order, told.text))))
     steps.sort(key=lambda step: step[0])
     return [step for _, step in steps] + _awaited(order)
 

@@ -11,8 +11,7 @@ from haochaping.accounts.rules import area_prefix
 from haochaping.directory.queries import snapshot
 from haochaping.evaluation import queries as evaluation
 from haochaping.kit import clock
-from haochaping.kit.masks import mask_text
-from haochaping.rectification import needs, sight, workflow
+from haochaping.rectification import needs, sight, veil, workflow
 from haochaping.rectification.effects import rulebook
 from haochaping.rectification.facts import Event, brief, facts_for, last_day, timeline
 from haochaping.rectification.models import Move, OpenedTo, Order
@@ -23,6 +22,7 @@ from haochaping.rectification.sight import (
     REVEAL,
     by_number,
     is_rated_side,
+    is_rated_side_of,
     may_reveal,
     may_see_case,
     one_for,
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NOT_FOUND", "REVEAL", "Event", "FollowedUp", "Offer", "Opened", "PublicStep", "Share", "brief", "by_number", "counts_by_state", "facts_for",
-    "followed_up", "is_overdue", "is_rated_side", "last_day", "may_reveal", "may_see_case", "may_see_others_of_rater", "moves_open_to",
+    "followed_up", "is_overdue", "is_rated_side", "is_rated_side_of", "last_day", "may_reveal", "may_see_case", "may_see_others_of_rater", "moves_open_to",
     "narrow", "one_for", "opened_to", "orders_for", "organs_of", "parts_for", "parts_in", "public_progress", "same_item", "shares_owed",
     "timeline",
 ]  # fmt: skip
@@ -94,7 +94,7 @@ def followed_up(order: Order, actor: Actor) -> FollowedUp | None:
     found = evaluation.follow_up(order.pk)
     if found is None:
         return None
-    return FollowedUp(found.level, clock.day(found.at), mask_text(evaluation.follow_up_words(order.pk)))
+    return FollowedUp(found.level, clock.day(found.at), veil.masked(order, evaluation.follow_up_words(order.pk)))
 
 
 def moves_open_to(order: Order, actor: Actor, now: datetime) -> list[Offer]:
@@ -222,12 +222,14 @@ def opened_to(actor: Actor) -> list[Opened]:
 def same_item(order: Order, actor: Actor, most: int = 8) -> list[Order]:
     """The last orders about the same item that this actor may see, newest first, this one left out."""
     others = orders_for(actor).filter(task_code=order.task_code).exclude(pk=order.pk)
-    return list(others.order_by("-order_no")[:most])
+    found = list(others.order_by("-order_no")[:most])
+    veil.lift(found)
+    return found
 
 
 def may_see_others_of_rater(order: Order, actor: Actor) -> bool:
     """Who may know that one person rated several times: those who may see the case, never the rated side."""
-    return not is_rated_side(actor) and may_see_case(order, actor)
+    return not is_rated_side_of(order, actor) and may_see_case(order, actor)
 
 
 def is_overdue(now: datetime) -> Q:

@@ -10,7 +10,7 @@ from django.db.models import BooleanField, ExpressionWrapper, OuterRef, Q, Subqu
 from haochaping.accounts.rules import Role
 from haochaping.evaluation import queries as evaluation
 from haochaping.kit.grams import grams, wanted
-from haochaping.kit.masks import mask_text
+from haochaping.rectification import veil
 from haochaping.rectification.models import Move, Order, OrderPart, OrderSearch
 from haochaping.rectification.rules import State
 
@@ -137,4 +137,4 @@ def _grams(order: Order, words: str, said: Iterable[str], *, shared: bool) -> li
     ):
         places |= _places(path, area)  # a co-unit finds it too
     marks += sorted(places)
-    return [*marks, *grams(order.item_name, order.organ_name, mask_text(words), *(mask_text(text) for text in said))]
+    return [*marks, *grams(order.item_name, order.organ_name, *(veil.masked(order, text) for text in (words, *said)))]

@@ -11,6 +11,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from haochaping.accounts.queries import visible
 from haochaping.accounts.rules import ADMINISTRATORS, ONLOOKERS, Actor, Role, Scope
+from haochaping.directory.queries import snapshot
 from haochaping.evaluation.queries import is_withdrawn
 from haochaping.kit.errors import Refused
 from haochaping.rectification import workflow
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 NOT_FOUND = Refused("not_found", 404, "没有这个工单。")
 REVEAL = "reveal_identity"  # the audit trail's word for an opened seal
 RATED = (Role.HANDLER, Role.CLERK)
+CONFIDANTS = (Role.OPERATOR, Role.SUPERVISOR, Role.CITY, Role.LEADER)
 SHARES_NAMED = 500  # shares of an actor's organs that a query lists by their orders
 
 
@@ -38,21 +40,46 @@ def orders_for(actor: Actor) -> QuerySet[Order]:
     orders = Order.objects.filter(is_probe=False)
     if not actor.is_system and actor.roles <= ADMINISTRATORS | {Role.CLERK}:
         return _with_opened(Order.objects.none(), orders, actor)
-    if actor.is_system or Scope() in actor.scopes:
+    if actor.is_system:
         return visible(orders, actor)
+    seen = visible(orders, _eyes(actor))
+    if Scope() in actor.scopes:
+        return _with_opened(seen, orders, actor)
     shares = parts_for(actor).order_by()
     few = list(shares.values_list("order_id", flat=True).distinct()[: SHARES_NAMED + 1])
     if not few:
-        return _with_opened(visible(orders, _eyes(actor)), orders, actor)
+        return _with_opened(seen, orders, actor)
     # named one by one they let the database go by its indexes; an EXISTS beside an OR would make it read every order
     shared = Q(pk__in=few) if len(few) <= SHARES_NAMED else Exists(shares.filter(order_id=OuterRef("pk")))
-    return _with_opened(visible(orders, _eyes(actor)) | orders.filter(shared), orders, actor)
+    return _with_opened(seen | orders.filter(shared), orders, actor)
+
+
+def _without_own_window(seen: QuerySet[Order], orders: QuerySet[Order], actor: Actor) -> QuerySet[Order]:
+    """Without those at the windows where somebody is a clerk, unless another job of theirs than looking on is about them."""
+    own = [scope.window for scope in actor.scopes_as(Role.CLERK) if scope.window]
+    if not own:
+        return seen
+    at_work = tuple(scope for role, scope in actor.grants if role not in ONLOOKERS | {Role.CLERK})
+    work = visible(orders, replace(actor, scopes=at_work)) if at_work else orders.none()
+    return seen.exclude(window_code__in=own) | (seen & work)
+
+
+def acting(actor: Actor) -> Actor:
+    """Somebody who has work and besides looks on elsewhere, with their work alone: a list shows, finds and sorts all of its
+    orders alike, and what one only looks on at is masked.
+    """
+    if actor.kind != "person" or not actor.grants or actor.roles <= ONLOOKERS | {Role.CLERK}:
+        return actor
+    grants = tuple((role, scope) for role, scope in actor.grants if role not in ONLOOKERS)
+    scopes = tuple(dict.fromkeys(scope for _, scope in grants))
+    return replace(actor, roles=frozenset(role for role, _ in grants), scopes=scopes, grants=grants)
 
 
 def _with_opened(seen: QuerySet[Order], orders: QuerySet[Order], actor: Actor) -> QuerySet[Order]:
-    """And those that a unit has opened to this clerk."""
+    """And those that a unit has opened to this clerk; of their own window no other."""
     if not actor.has(Role.CLERK):
         return seen
+    seen = _without_own_window(seen, orders, actor)
     opened = OpenedTo.objects.filter(person_id=actor.id).values_list("order_id", flat=True)
     return seen | orders.filter(pk__in=list(opened))
 
@@ -79,7 +106,9 @@ def by_number(actor: Actor, order_no: str) -> Order:
 
 
 def parts_in(order: Order, actor: Actor) -> frozenset[Part]:
-    """The parts an actor plays in this order. A co-unit only looks on: the lead handles it."""
+    """The parts an actor plays in this order. A co-unit only looks on: the lead handles it; who belongs to those rated
+    plays no part in it but theirs, whatever else they are.
+    """
     here = actor.over(area=order.area_path, organ=order.organ_path, window=order.window_code)
     parts = set(workflow.parts_of(here))
     if actor.kind == "person" and Part.CLERK in parts and not _is_opened_to(order, actor):
@@ -88,6 +117,8 @@ def parts_in(order: Order, actor: Actor) -> frozenset[Part]:
         parts &= {Part.CLERK}
     if order.route == "hotline" and Part.OPERATOR in parts:
         parts.add(Part.ARBITER)  # 12345 dispatches where the policy says so (founding/2 item 13)
+    if actor.kind == "person" and is_at_home(order, actor):
+        parts &= {Part.HANDLER, Part.CLERK}
     return frozenset(parts)
 
 
@@ -137,6 +168,43 @@ def is_rated_side(actor: Actor) -> bool:
     return actor.kind == "app" or actor.has(*RATED) or all(scope.organ for scope in actor.scopes)
 
 
+def is_at_home(order: Order, actor: Actor) -> bool:
+    """Whether somebody belongs to the unit that was rated, one above or below it, or one that has a share in the order."""
+    if not actor.organ:
+        return False
+    window = snapshot().windows.get(order.window_code)
+    served = snapshot().organs.get(window.organ) if window else None
+    shared = OrderPart.objects.filter(order_id=order.pk).values_list("organ_path", flat=True)
+    paths = [order.organ_path, served.path if served else "", *shared]
+    return any(path and (path.startswith(actor.organ) or actor.organ.startswith(path)) for path in paths)
+
+
+def is_rated_side_of(order: Order, actor: Actor) -> bool:
+    """Whether an actor stands with those rated in this order: by their roles, or because they belong to the unit."""
+    return is_rated_side(actor) or (actor.kind == "person" and is_at_home(order, actor))
+
+
+def not_of_ones_own(orders: QuerySet[Order], actor: Actor) -> QuerySet[Order]:
+    """Of these orders those whose rated unit is not one's own: neither it nor one above or below it, nor a share's."""
+    if not actor.organ:
+        return orders
+    codes = actor.organ.strip("/").split("/")
+    above = ["/" + "/".join(codes[:n]) + "/" for n in range(1, len(codes) + 1)]
+    shared = OrderPart.objects.filter(order_id=OuterRef("pk"))
+    shares = Exists(shared.filter(Q(organ_path__startswith=actor.organ) | Q(organ_path__in=above)))
+    return orders.exclude(Q(organ_path__startswith=actor.organ) | Q(organ_path__in=above)).exclude(shares)
+
+
+def may_read_confidence(order: Order, actor: Actor) -> bool:
+    """Who reads what an operator was told or noted in confidence: those who call and those who supervise, never those rated
+    (with or without consent), nor who decides an appeal or only looks on.
+    """
+    if actor.is_system:
+        return True
+    here = actor.over(area=order.area_path, organ=order.organ_path, window=order.window_code)
+    return here.has(*CONFIDANTS) and not is_rated_side_of(order, actor)
+
+
 def is_opened(order: Order) -> bool:
     """Whether the rater consented that the department sees them, and has not withdrawn who they are."""
     return order.opens_identity and not is_withdrawn(order.pk)
@@ -144,7 +212,7 @@ def is_opened(order: Order) -> bool:
 
 def may_see_case(order: Order, actor: Actor) -> bool:
     """Case number and exact time (design §1.3): never the rated side while sealed; else those whose job needs them."""
-    if is_rated_side(actor):
+    if is_rated_side_of(order, actor):
         return is_opened(order) and not actor.roles <= {Role.CLERK}
     return bool(workflow.parts_of(actor))
 
@@ -152,7 +220,7 @@ def may_see_case(order: Order, actor: Actor) -> bool:
 def may_reveal(order: Order, actor: Actor) -> bool:
     """Whether this actor may ask for the rater's identity in clear."""
     parts = parts_in(order, actor)
-    if is_rated_side(actor):
+    if is_rated_side_of(order, actor):
         return Part.HANDLER in parts and is_opened(order)
     return bool(parts & {Part.OPERATOR, Part.SUPERVISOR})
 

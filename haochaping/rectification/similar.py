@@ -6,7 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from haochaping.kit.grams import wanted
-from haochaping.kit.masks import mask_text
+from haochaping.rectification import veil
 from haochaping.rectification.cautions import asked_of
 from haochaping.rectification.models import Order, OrderSearch
 from haochaping.rectification.needs import RESULTS
@@ -47,7 +47,7 @@ def similar_to(order: Order, actor: Actor, most: int = MOST) -> list[Similar]:
     if order.cause:
         found |= {each.pk: each for each in _newest(closed.filter(cause=order.cause))}
     asked = asked_of([order])[order.pk]
-    ours = {gram for text in (mask_text(asked.words), *asked.indicators) for gram in wanted(text)}
+    ours = {gram for text in (veil.masked(order, asked.words), *asked.indicators) for gram in wanted(text)}
     held = dict(OrderSearch.objects.filter(id__in=found).values_list("id", "grams"))
     ranked = []
     for key, each in found.items():
@@ -58,6 +58,7 @@ def similar_to(order: Order, actor: Actor, most: int = MOST) -> list[Similar]:
     ranked.sort(key=lambda pair: (-pair[0], pair[1].order_no))
     seen = (each for _, each in ranked if view_of(each, actor) is View.WHOLE)
     best = sorted(islice(seen, most), key=lambda each: BEST_FIRST.index(each.verdict))
+    veil.lift(best)
     return [
         Similar(
             each.order_no,
@@ -66,7 +67,7 @@ def similar_to(order: Order, actor: Actor, most: int = MOST) -> list[Similar]:
             each.verdict,
             VERDICTS.get(each.verdict, ""),
             each.closed_at,
-            each.reply,
+            veil.masked(each, each.reply),
         )
         for each in best
     ]

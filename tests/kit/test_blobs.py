@@ -269,3 +269,28 @@ def test_masking_takes_time_in_proportion_to_length(text):
     assert (
         min(seconds(len(text)) for _ in range(3)) < 40 * short + 0.05
     )  # ten times the text; a square would take a hundred
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("张小华等了两小时", "***等了两小时"),
+        ("张 小 华等了两小时", "*****等了两小时"),
+        ("办件nj-2026-0001没办成", "办件********没办成"),
+        ("办件NJ20260001没办成", "办件NJ20260001没办成"),
+        ("号码一三八一二三四五六七八", "号码138****5678"),
+        ("号码１３８-1234-5678", "号码138****5678"),
+        ("别处没有", "别处没有"),
+    ],
+)
+def test_what_is_known_of_the_person_and_the_case_is_hidden_wherever_it_stands(text: str, shown: str) -> None:
+    assert blobs.mask_text(text, ("张小华", "NJ-2026-0001", "13812345678")) == shown
+
+
+def test_a_secret_of_one_character_or_none_hides_nothing() -> None:
+    assert blobs.mask_text("一号窗口", ("", "一", " ")) == "一号窗口"
+
+
+def test_what_staff_wrote_keeps_an_offices_number_and_a_colleagues_name() -> None:
+    text = "经办人员王芳，咨询025-83215678，回访13812345678"
+    assert blobs.mask_text(text, of_staff=True) == "经办人员王芳，咨询025-83215678，回访138****5678"

@@ -49,7 +49,7 @@ def cast(db: None) -> Cast:
 
 def open_one(consents: bool) -> Order:
     admit_services([wire_service(CASE, userName=NAME, creditNum=CARD, mobile=PHONE)], source="test", now=NOW)
-    words = {"writingEvaluation": f"我叫{NAME}，电话{PHONE}，窗口排队两小时"}
+    words = {"writingEvaluation": f"我叫{NAME}，电话{PHONE}，窗口排队两小时。办件{CASE}，{NAME}留言"}
     consent = {"consent": ["contact_department"]} if consents else {}
     wire = wire_rating(CASE, **(BAD | words | consent), name=NAME, certKey=CARD, mobile=PHONE)
     (outcome,) = admit([read_evaluation(wire, source="test", best_is_one=False)], now=NOW)
@@ -127,6 +127,9 @@ def check(before: Order, order: Order, verb: str, now: datetime, cast: Cast) -> 
     if state.is_open and order.overdue_since is None:
         binding = [order.step_due] + ([order.answer_due] if order.answered_at is None else [])
         assert all(limit > now for limit in binding if limit), "late is marked as late"
+    for actor in (cast.leader, cast.reviewer, cast.supervisor, cast.city, cast.operator):
+        shown = shown_to(actor, order)
+        assert not [word for word in (NAME, PHONE, CARD) if word in shown], "only a reveal shows who rated"
     for actor in (cast.rectifier, cast.clerk, cast.foreign_rectifier):
         assert is_rated_side(actor)
         sees = orders_for(actor).filter(pk=order.pk).exists()

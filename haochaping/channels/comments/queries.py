@@ -12,6 +12,7 @@ from haochaping.channels.comments.rules import FOUND_MOST, PLATFORMS, Kind, Targ
 from haochaping.directory.queries import snapshot
 from haochaping.directory.rules import is_probe_area
 from haochaping.evaluation.models import Evaluation, ServiceEvent, Words
+from haochaping.evaluation.queries import secrets
 from haochaping.evaluation.rules import Level, Mode
 from haochaping.kit.masks import mask_text
 from haochaping.rectification.queries import orders_for
@@ -138,10 +139,11 @@ def comments_for(actor: Actor, level: int | None = None) -> QuerySet[Evaluation]
 
 
 def told(rows: Iterable[Evaluation], actor: Actor) -> list[Comment]:
-    """These comments in words: three queries however many."""
+    """These comments in words: six queries however many."""
     rated = list(rows)
     ids = [row.id for row in rated]
     words = dict(Words.objects.filter(id__in=ids).values_list("id", "text"))
+    hidden = secrets(words)
     orders = dict(orders_for(actor).filter(id__in=ids).values_list("id", "order_no"))
     halls = snapshot().halls
     return [
@@ -151,7 +153,7 @@ def told(rows: Iterable[Evaluation], actor: Actor) -> list[Comment]:
             row.organ_name,
             row.rated_day,
             tuple(row.indicator_names),
-            mask_text(words.get(row.id, "")),
+            mask_text(words.get(row.id, ""), hidden.get(row.id, ())),
             orders.get(row.id, ""),
         )
         for row in rated

@@ -211,6 +211,7 @@ def lines(entries: Iterable[Entry]) -> list[Entered]:
     ids = [row.event_id for row in rows]
     events, ratings = ServiceEvent.objects.in_bulk(ids), Evaluation.objects.in_bulk(ids)
     words = Words.objects.in_bulk(ids)
+    hidden = evaluation.secrets(words)
     return [
         Entered(
             row,
@@ -219,7 +220,7 @@ def lines(entries: Iterable[Entry]) -> list[Entered]:
             events[row.event_id].service_day,
             ratings[row.event_id].level,
             tuple(ratings[row.event_id].indicator_names),
-            mask_text(words[row.event_id].text) if row.event_id in words else "",
+            mask_text(words[row.event_id].text, hidden[row.event_id]) if row.event_id in words else "",
         )
         for row in rows
         if row.event_id in events and row.event_id in ratings

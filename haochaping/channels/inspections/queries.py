@@ -10,6 +10,7 @@ from haochaping.channels.models import Entry, Inspection
 from haochaping.directory.queries import snapshot
 from haochaping.evaluation import attachments
 from haochaping.evaluation.models import Evaluation, ServiceEvent, Words
+from haochaping.evaluation.queries import secrets
 from haochaping.kit.errors import Refused
 from haochaping.kit.masks import mask_text
 from haochaping.rectification.models import Order
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     from haochaping.accounts.rules import Actor
-    from haochaping.evaluation.models import Attachment
+from haochaping.evaluation.models import Attachment
 
 
 def inspections_for(actor: Actor) -> QuerySet[Inspection]:
@@ -51,7 +52,7 @@ def lines(rows: Iterable[Inspection]) -> list[Inspected]:
     events, ratings = ServiceEvent.objects.in_bulk(ids), Evaluation.objects.in_bulk(ids)
     words, entries, orders = Words.objects.in_bulk(ids), Entry.objects.in_bulk(ids), Order.objects.in_bulk(ids)
     known, photos = snapshot(), attachments.kept_of(ids, "inspection")
-    lined = []
+    lined, hidden = [], secrets(words)
     for row in found:
         event, window = events[row.event_id], known.windows.get(row.window_code)
         text, entry, order = words.get(row.event_id), entries.get(row.event_id), orders.get(row.event_id)
@@ -63,7 +64,7 @@ def lines(rows: Iterable[Inspection]) -> list[Inspected]:
                 window.name if window else row.window_code,
                 ratings[row.event_id].level,
                 tuple(ratings[row.event_id].indicator_names),
-                mask_text(text.text) if text else "",
+                mask_text(text.text, hidden[row.event_id]) if text else "",
                 entry.proof if entry else "",
                 order.order_no if order else "",
                 tuple(photos.get(row.event_id, ())),

@@ -26,6 +26,7 @@ from haochaping.console.rules import MAY_OPEN, may_open
 from haochaping.kit import clock
 from haochaping.kit.errors import Refused
 from haochaping.rectification.queries import orders_for
+from haochaping.rectification.sight import acting
 from haochaping.rectification.workflow import VERB_NAMES, parts_of
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def orders(request: HttpRequest) -> HttpResponse:
 def _asked(request: HttpRequest, actor: Actor, now: datetime) -> tuple[dict[str, str], filters.OrderFilter, str]:
     """What the address asks for, as a filter, and the tab."""
     given = {name: str(value).replace("\x00", "") for name, value in request.GET.items()}
-    asked = filters.OrderFilter(given, orders_for(actor), actor=actor, now=now)
+    asked = filters.OrderFilter(given, orders_for(acting(actor)), actor=actor, now=now)
     asked.form.is_valid()
     state = given.get("state", "")
     return given, asked, state if state in dict(lists.TABS) else "all" if asked.is_used else "open"

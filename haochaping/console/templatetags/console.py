@@ -16,6 +16,7 @@ from haochaping.kit import clock
 from haochaping.kit.masks import mask_text
 from haochaping.messaging.notices import SHOWN, unread
 from haochaping.policy.queries import calendar
+from haochaping.rectification import veil
 from haochaping.rectification.facts import last_day
 from haochaping.rectification.rules import CAUSE_NAMES, State
 from haochaping.rectification.sight import looks_on
@@ -109,3 +110,4 @@ register.filter("state_word", lambda value: State(value).name_zh if value else "
 register.filter("cause_word", lambda value: CAUSE_NAMES.get(value, ""))
 register.filter("verdict_word", lambda value: VERDICTS.get(value, ""))
 register.filter("masked", mask_text)
+register.filter("reply_of", lambda order: veil.masked(order, order.reply))

@@ -9,8 +9,9 @@ from django.db.models import Count, Q, QuerySet
 
 from haochaping.accounts.queries import visible
 from haochaping.accounts.rules import Actor, Role
-from haochaping.evaluation.queries import published_words
+from haochaping.evaluation.queries import published_words, secrets
 from haochaping.kit.errors import Refused
+from haochaping.kit.masks import mask_text
 from haochaping.rectification.briefs.models import Brief, BriefStep
 from haochaping.rectification.briefs.rules import STEPS, VERB_NAMES, By, Counted, State, Step, figures, may_quote
 from haochaping.rectification.models import Order
@@ -140,10 +141,15 @@ class Quote:
 def quotes_of(cases: Iterable[UUID]) -> list[Quote]:
     """The words among these orders that may be quoted at this moment. Consent and words may be taken back at any time."""
     said = published_words(cases)
+    hidden = secrets(said)
     items = dict(
         Order.objects.filter(pk__in=list(said)).exclude(state=OrderState.VOIDED).values_list("pk", "item_name")
     )
-    return [Quote(id_, items[id_], words) for id_, words in said.items() if id_ in items and may_quote(words)]
+    return [
+        Quote(id_, items[id_], words)
+        for id_, words in said.items()
+        if id_ in items and may_quote(words) and mask_text(words, hidden[id_]) == words
+    ]
 
 
 def chosen_quotes(brief: Brief) -> list[Quote]:
