@@ -121,7 +121,9 @@ def pressed_lines(pressings: Iterable[Pressing], actor: Actor) -> list[Pressed]:
     veil.lift(orders.values())
     found: dict[tuple[object, int], list[Checked]] = {}
     for each in PressingCheck.objects.filter(order_id__in=list(orders)).order_by("-at", "-pk"):
-        checked = Checked(RESULTS[each.result], veil.masked(orders[each.order_id], each.text, of_staff=True), each.by_name, each.at)
+        checked = Checked(
+            RESULTS[each.result], veil.masked(orders[each.order_id], each.text, of_staff=True), each.by_name, each.at
+        )
         found.setdefault((each.order_id, each.n), []).append(checked)
     return [
         Pressed(

@@ -14,10 +14,10 @@ from haochaping.channels.my.acts import withdraw_words
 from haochaping.console.queries import news
 from haochaping.kit.errors import Refused
 from haochaping.rectification import evidence, relay
-from haochaping.rectification.pressings import pressings_for
 from haochaping.rectification.commands import perform, reveal
 from haochaping.rectification.facts import timeline
 from haochaping.rectification.models import Move, Order
+from haochaping.rectification.pressings import pressings_for
 from haochaping.rectification.progress import public_progress
 from haochaping.rectification.queries import facts_for, orders_for
 from haochaping.rectification.sight import may_reveal, may_see_case, parts_in
