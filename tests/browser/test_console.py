@@ -8,25 +8,30 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.test import Client
+from django.urls import get_resolver
 from playwright.sync_api import expect
 
 from haochaping.accounts import people, sessions
 from haochaping.accounts.models import Grant, Person
-from haochaping.accounts.rules import SYSTEM
+from haochaping.accounts.rules import SYSTEM, citizen
 from haochaping.analytics.commands import rebuild_lake
+from haochaping.evaluation.commands import follow_up
 from haochaping.evaluation.records import read_evaluation
 from haochaping.flow.admit import admit
 from haochaping.kit import clock
+from haochaping.policy import calendars
 from haochaping.rectification.briefs import commands as briefs
 from haochaping.rectification.briefs.rules import TEXTS
 from haochaping.rectification.commands import perform
+from haochaping.rectification.consequences import commands as consequences
+from haochaping.rectification.consequences.rules import Kind, Subject
 from haochaping.rectification.models import Order
 from haochaping.rectification.reminders import remind
-from tests.cast import BAD, NANJING, PASSWORD, PROVINCE_OFFICE, wire_rating
+from tests.cast import BAD, NANJING, PASSWORD, PEOPLE, PROVINCE_OFFICE, logged_in, wire_rating
 from tests.console.stage import REAL_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from playwright.sync_api import Page
 
@@ -48,6 +53,20 @@ WAY: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("submit", "rectifier", SUBMIT),
     ("approve", "city", {}),
 )
+(CONSOLE,) = [r for r in get_resolver().url_patterns if str(r.pattern) == "console/"]
+# Routes with no object in their address that somebody must be logged in for; sheets and papers are no pages.
+ROUTES = {
+    each.name: each
+    for each in CONSOLE.url_patterns
+    if "<" not in str(each.pattern) and hasattr(each.callback, "needs") and not each.name.endswith(("export", "_paper"))
+}
+READER_OF = {  # of each route: the first of these who may open it
+    name: next(who for who in ("city", *PEOPLE) if PEOPLE[who][1] in each.callback.needs)
+    for name, each in ROUTES.items()
+}
+STATES = ("dispatched", "verifying", "appealing", "rectifying", "reviewing", "callback", "closed", "voided")
+READERS = ("rectifier", "supervisor", "operator", "reviewer", "clerk", "observer", "analyst")
+APPEAL = {"kind": "malicious", "reason": "多次来电辱骂，与办理无关。", "evidence": "通话记录"}
 PAGES = {
     "rectifier": (
         "",
@@ -61,6 +80,8 @@ PAGES = {
         "notices/settings",
         "templates/",
         "templates/new",
+        "consequences/",
+        "consequences/{ordered}/",
     ),
     "operator": ("", "orders/{callback}/", "callbacks/", "callbacks/?kind=sampled&stands=again"),
     "supervisor": (
@@ -79,6 +100,13 @@ PAGES = {
         "briefs/",
         "briefs/new",
         "briefs/{brief}/",
+        "consequences/",
+        "consequences/{proposed}/",
+        "consequences/{ordered}/",
+        "consequences/of/{voided}",
+        "calendar/?region=32",
+        "calendar/waiting/{waiting}/agree",
+        "calendar/waiting/{waiting}/refuse",
     ),
     "leader": ("supervision/", "meetings/", "briefs/{submitted}/"),
     "observer": ("orders/", "orders/{verifying}/"),
@@ -145,6 +173,49 @@ def people_to_look_at(live: Live) -> dict[str, str]:
 
 
 SCENE: dict[str, str] = {}
+SIGNED_IN: dict[str, Any] = {}  # by username: what the browser keeps of a login, so that each signs in once
+
+
+def in_state(live: Live, state: str) -> Order:
+    """An order in that state that a clerk was asked about once it was signed, and whose rater added something later."""
+    order, now = bad_order(live), clock.now()
+    asked = {"clerk": live.cast.clerk.id, "text": "请说明当天的情况。"}
+    way: list[tuple[str, Any, dict[str, str]]] = [(verb, getattr(live.cast, who), facts) for verb, who, facts in WAY]
+    way.insert(1, ("open_to_clerk", live.cast.rectifier, asked))
+    appealed = [*way[:2], ("appeal", live.cast.rectifier, APPEAL)]
+    ways = {
+        "dispatched": [],
+        "verifying": way[:2],
+        "rectifying": way[:3],
+        "reviewing": way[:4],
+        "callback": way,
+        "closed": [*way, ("satisfied", citizen(order.pk), {})],
+        "appealing": appealed,
+        "voided": [*appealed, ("uphold", live.cast.reviewer, {"ruling": "证据充分，认定为恶意差评。"})],
+    }
+    for verb, actor, facts in ways[state]:
+        perform(order_id=order.pk, verb=verb, actor=actor, facts=facts, now=now)
+    follow_up(order.pk, level=2, text="又去了一次，还是只开一个窗口。", now=now)
+    order.refresh_from_db()
+    assert order.state == state
+    return order
+
+
+def decided(live: Live) -> dict[str, str]:
+    """A talk that is proposed, one that is ordered, and a local day off that waits for a second person."""
+    city, now, made = live.cast.city, clock.now(), {}
+    for name in ("proposed", "ordered"):
+        record = consequences.propose(
+            Kind.TALK, Subject.ORGAN, NANJING, title="约谈排队问题", text="请说明原因。", actor=city, now=now
+        )
+        made[name] = str(record.pk)
+    due = {"text": "到市政务办说明。", "due": f"{clock.day(now) + timedelta(days=10)}"}
+    consequences.act(record.pk, "decide", due, actor=city, now=now)
+    first = clock.day(now) + timedelta(days=1)
+    days = calendars.local_days("3201", first, first + timedelta(days=9), "台风停工", works=False, now=now)
+    waits = calendars.change_local("3201", days, source="市防指停工通知", actor=city, now=now)
+    assert waits is not None
+    return made | {"waiting": str(waits.pk)}
 
 
 def opened_to_the_clerk(live: Live) -> Order:
@@ -173,11 +244,12 @@ def briefs_to_read(live: Live, order: Order) -> dict[str, str]:
 def scene(live: Live) -> dict[str, str]:
     """The orders of the pages below; this process's server keeps them."""
     if not SCENE:
-        made = {"dispatched": bad_order(live), "verifying": bad_order(live, 1), "callback": bad_order(live, 4)}
+        made = {state: in_state(live, state) for state in STATES}
         made["late"] = bad_order(live, 1, days_ago=4)
         made["opened"] = opened_to_the_clerk(live)
         SCENE.update({name: order.order_no for name, order in made.items()})
         SCENE.update(briefs_to_read(live, made["verifying"]))
+        SCENE.update(decided(live))
         SCENE.update(people_to_look_at(live))
         remind(clock.now())
         rebuild_lake(now=clock.now())
@@ -193,17 +265,56 @@ def is_sound(axe: Callable[[Page], list[str]], fits: Callable[[Page], bool]) -> 
     return check
 
 
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.fixture
+def read_all(visit: Visit, axe: Callable[[Page], list[str]], fits: Callable[[Page], bool], live: Live) -> Any:
+    """`read_all(username, paths)`: what is wrong with these pages on a desk's screen and on a phone's, all of it at once."""
+
+    def read(username: str, paths: Iterable[str]) -> list[str]:
+        page = visit(width=WIDTHS[-1], height=900, storage_state=SIGNED_IN.get(username))
+        if username not in SIGNED_IN:
+            log_in(page, live, username)
+            SIGNED_IN[username] = page.context.storage_state()
+        found = []
+        for path in paths:
+            answer = page.goto(f"{live.url}/console/{path}")
+            assert answer is not None
+            if answer.status != 200 or "/login" in page.url:
+                found.append(f"{path}: {answer.status} {page.url}")
+            for width in reversed(WIDTHS):
+                page.set_viewport_size({"width": width, "height": 900})
+                found += [f"{path} {width}: {line}" for line in axe(page)]
+                found += [] if fits(page) else [f"{path} {width}: over the edge"]
+            page.set_viewport_size({"width": WIDTHS[-1], "height": 900})
+        return found
+
+    return read
+
+
 @pytest.mark.parametrize("username", PAGES)
-def test_every_page_fits_and_axe_finds_nothing(
-    visit: Visit, is_sound: Callable[[Page], None], scene: dict[str, str], live: Live, *, username: str, width: int
+def test_every_page_fits_and_axe_finds_nothing(read_all: Any, scene: dict[str, str], username: str) -> None:
+    assert read_all(username, [path.format(**scene) for path in PAGES[username]]) == []
+
+
+@pytest.mark.parametrize("username", sorted(set(READER_OF.values())))
+def test_every_route_that_a_link_may_open_fits_and_axe_finds_nothing(
+    read_all: Any, scene: dict[str, str], username: str
 ) -> None:
-    page = visit(width=width, height=900)
-    log_in(page, live, username)
-    for path in PAGES[username]:
-        page.goto(f"{live.url}/console/{path.format(**scene)}")
-        page.wait_for_load_state("networkidle")
-        is_sound(page)
+    client, paths = logged_in(Person.objects.get(username=username)), []
+    for name, reader in READER_OF.items():
+        path = str(ROUTES[name].pattern)
+        if reader == username:
+            answer = client.get(f"/console/{path}")
+            assert answer.status_code in {200, 302, 405}, f"{name}: {answer.status_code}"
+            paths += [path] if answer.status_code == 200 and "html" in answer.get("Content-Type", "") else []
+    assert read_all(username, paths) == []
+
+
+@pytest.mark.parametrize("username", READERS)
+def test_an_order_in_every_state_fits_and_axe_finds_nothing(
+    read_all: Any, scene: dict[str, str], username: str
+) -> None:
+    seen = STATES[1:] if username == "clerk" else STATES  # a clerk is asked once it is signed
+    assert read_all(username, [f"orders/{scene[state]}/" for state in seen]) == []
 
 
 def test_the_login_its_error_and_its_lock_are_fit_to_be_read(
