@@ -169,14 +169,17 @@ def is_rated_side(actor: Actor) -> bool:
 
 
 def is_at_home(order: Order, actor: Actor) -> bool:
-    """Whether somebody belongs to the unit that was rated, one above or below it, or one that has a share in the order."""
+    """Whether somebody belongs to the unit that was rated, to one below it, or to one that has a share in the order.
+
+    Who belongs to a unit above it supervises it.
+    """
     if not actor.organ:
         return False
     window = snapshot().windows.get(order.window_code)
     served = snapshot().organs.get(window.organ) if window else None
     shared = OrderPart.objects.filter(order_id=order.pk).values_list("organ_path", flat=True)
     paths = [order.organ_path, served.path if served else "", *shared]
-    return any(path and (path.startswith(actor.organ) or actor.organ.startswith(path)) for path in paths)
+    return any(path and actor.organ.startswith(path) for path in paths)
 
 
 def is_rated_side_of(order: Order, actor: Actor) -> bool:
@@ -185,14 +188,13 @@ def is_rated_side_of(order: Order, actor: Actor) -> bool:
 
 
 def not_of_ones_own(orders: QuerySet[Order], actor: Actor) -> QuerySet[Order]:
-    """Of these orders those whose rated unit is not one's own: neither it nor one above or below it, nor a share's."""
+    """Of these orders those whose rated unit is not one's own, as `is_at_home` has it, nor a share's."""
     if not actor.organ:
         return orders
     codes = actor.organ.strip("/").split("/")
-    above = ["/" + "/".join(codes[:n]) + "/" for n in range(1, len(codes) + 1)]
+    own = ["/" + "/".join(codes[:n]) + "/" for n in range(1, len(codes) + 1)]
     shared = OrderPart.objects.filter(order_id=OuterRef("pk"))
-    shares = Exists(shared.filter(Q(organ_path__startswith=actor.organ) | Q(organ_path__in=above)))
-    return orders.exclude(Q(organ_path__startswith=actor.organ) | Q(organ_path__in=above)).exclude(shares)
+    return orders.exclude(organ_path__in=own).exclude(Exists(shared.filter(organ_path__in=own)))
 
 
 def may_read_confidence(order: Order, actor: Actor) -> bool:

@@ -80,6 +80,12 @@ def is_of_organ(actor: Actor, organ_path: str) -> bool:
     return any(organ_path.startswith(path) or path.startswith(organ_path) for path in paths if organ_path)
 
 
+def belongs_to(actor: Actor, organ_path: str) -> bool:
+    """Whether somebody belongs to that organ or to one below it: those above supervise it."""
+    paths = {actor.organ, *(scope.organ for scope in actor.scopes)} - {""}
+    return bool(organ_path) and any(path.startswith(organ_path) for path in paths)
+
+
 def reviewable_by(actor: Actor) -> Q:
     """The orders that this actor may rule on, for lists: `barred` and `is_of_organ` as said of one; `is_concerned` knows more."""
     later = Move.objects.filter(order_id=OuterRef("order_id"), verb="appeal", n__gt=OuterRef("n"))

@@ -30,7 +30,7 @@ from haochaping.rectification.models import Order
 from haochaping.rectification.rules import CHARGED, Charged, over
 from haochaping.rectification.rules import State as OrderState
 from haochaping.rectification.sight import orders_for
-from haochaping.rectification.standing import is_of_organ
+from haochaping.rectification.standing import belongs_to
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -104,18 +104,17 @@ def _as(actor: Actor, *roles: Role) -> Actor:
 
 
 def _of_own_organs(actor: Actor) -> Q:
-    """Records of organs to which the actor belongs, as `is_of_organ` has it."""
+    """Records of organs to which the actor belongs, as `belongs_to` has it."""
     found = Q(pk__in=())
     for path in {actor.organ, *(scope.organ for scope in actor.scopes)} - {""}:
         parts = path.strip("/").split("/")
-        above = ["/" + "/".join(parts[:n]) + "/" for n in range(1, len(parts) + 1)]
-        found |= Q(organ_path__startswith=path) | Q(organ_path__in=above)
+        found |= Q(organ_path__in=["/" + "/".join(parts[:n]) + "/" for n in range(1, len(parts) + 1)])
     return found
 
 
 def is_own(kind: Kind, organ_path: str, actor: Actor) -> bool:
     """Whether this is about the actor's own unit, and of a kind that nobody decides about their own."""
-    return (kind is Kind.ADMONITION or kind in OTHERS_DECIDE) and is_of_organ(actor, organ_path)
+    return (kind is Kind.ADMONITION or kind in OTHERS_DECIDE) and belongs_to(actor, organ_path)
 
 
 def _reaches(actor: Actor) -> Q:

@@ -25,7 +25,7 @@ from haochaping.channels.paper.queries import batches_for as paper_batches
 from haochaping.channels.probe import commands, queries, region
 from haochaping.channels.probe.rules import KIND, KINDS, Line
 from haochaping.console import queries as console
-from haochaping.console.lists import areas_of
+from haochaping.console.filters import areas_of
 from haochaping.directory.models import Device
 from haochaping.directory.queries import dangling
 from haochaping.directory.rules import is_probe_area
