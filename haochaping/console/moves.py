@@ -183,6 +183,12 @@ def stands_at(order: Order) -> str:
 STILL_BAD = {"unsatisfied": "仍不满意"}
 
 
+def _with_still_bad(choices: Mapping[str, str]) -> dict[str, str]:
+    """What was heard first, from good to bad; that nobody answered last."""
+    heard = {value: word for value, word in choices.items() if value != "unreachable"}
+    return {**heard, **STILL_BAD, **{value: word for value, word in choices.items() if value not in heard}}
+
+
 @dataclass(frozen=True)
 class Calling:
     """The operator's one form: what was answered, whether somebody pressed, and what is still wrong if it is."""
@@ -211,7 +217,7 @@ def calling_form(
         return Input(field, typed.get(field.name, ""), wrong.get(field.name, ""))
 
     asked, why = fields["result"], fields["reason"]
-    result = Field(asked.name, asked.label, asked.kind, {**asked.choices, **STILL_BAD}, asked.hint, asked.is_required)
+    result = Field(asked.name, asked.label, asked.kind, _with_still_bad(asked.choices), asked.hint, asked.is_required)
     reason = Field(why.name, "哪里还不满意（选“仍不满意”时填写）", why.kind, {}, why.hint, is_required=False)
     return Calling(
         drawn(result), tuple(drawn(fields[name]) for name in ("pressed", "note") if name in fields), drawn(reason)

@@ -46,6 +46,7 @@ class Field(NamedTuple):
 
 NEEDS = {
     "reason": Need("理由"),
+    "unsatisfied.reason": Need("哪里还不满意"),
     "reason_code": Need("退单理由", "choice"),
     "organ": Need("承办单位", "choice", hint="统一社会信用代码"),
     "co_organs": Need("协办单位", hint="可不填；写单位名称或其中几个字，多个单位用逗号分隔"),

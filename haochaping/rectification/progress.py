@@ -81,6 +81,8 @@ def _text(move: Move, order: Order) -> str:
         shade = ".not_ours"
     elif move.verb == "uphold" and order.objections and move.n == _last_ruling(order):
         shade = ".final"
+    elif move.verb == "escalate" and move.facts.get("to") == "leader":
+        shade = ".leader"
     elif move.verb == "record" and move.facts.get("result") == "unreachable":
         shade = ".given_up" if move.target == State.CLOSED else ".unreachable"
     elif move.verb == "unsatisfied" and move.target == State.CLOSED:

@@ -285,7 +285,8 @@ PUBLIC = {
     "conclude": "协调会议已有结论",
     "relay": "办理人员经平台给您留言，可在“我的办件”里查看和回复",
     "respond": "您已回复留言",
-    "escalate": "办理超期，已上报",
+    "escalate": "办理超期，已上报督办部门",
+    "escalate.leader": "仍未办结，已上报领导",
 }  # what is not here (note, instruct) is between those who work on it
 WAITING_FOR = {
     State.ARBITRATING: "主管部门确定承办单位",
