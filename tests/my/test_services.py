@@ -20,7 +20,7 @@ from haochaping.evaluation.sealing import seal, verify
 from haochaping.kit import blobs, clock
 from haochaping.kit.errors import Refused
 from haochaping.rectification.commands import perform, reveal
-from haochaping.rectification.models import Move, Order
+from haochaping.rectification.models import Move, MoveWords, Order
 from tests.cast import NOW, Cast, wire_service
 from tests.channels.test_paper import png
 from tests.my.stage import (
@@ -281,7 +281,9 @@ class TestJudgingTheRectification:
         assert client.post(at(event, "unsatisfied"), {"reason": " "}).status_code == 422
         client.post(at(event, "unsatisfied"), {"reason": "还是要排队"})
         assert Order.objects.get(id=event.id).state == "rectifying"
-        assert Move.objects.filter(order_id=event.id, verb="unsatisfied").get().facts["reason"] == "还是要排队"
+        told = Move.objects.filter(order_id=event.id, verb="unsatisfied").get()
+        assert told.facts["reason"] is True, "what a rater wrote stands apart, so that it can be erased"
+        assert MoveWords.objects.get(order_id=event.id, n=told.n).text == "还是要排队"
 
     def test_objecting_to_an_upheld_appeal_once(self, cast: Cast) -> None:
         event = served()
