@@ -189,6 +189,11 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["no_persons"]}},
     "root": {"handlers": ["stderr"], "level": config.text("LOG_LEVEL", "WARNING")},
-    "loggers": {"haochaping": {"level": config.text("LOG_LEVEL", "INFO")}},
+    "loggers": {
+        "haochaping": {"level": config.text("LOG_LEVEL", "INFO")},
+        # at DEBUG these write whole pages' contexts and statements with their values, which no mask reaches
+        "django.template": {"level": "INFO"},
+        "django.db.backends": {"level": "INFO"},
+    },
 }
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "haochaping.project.settings")

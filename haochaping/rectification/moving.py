@@ -16,7 +16,7 @@ from haochaping.kit import clock
 from haochaping.kit.errors import FieldError, Refused
 from haochaping.outbox.commands import TOPICS, tell
 from haochaping.policy.rules import Step
-from haochaping.rectification import notices, queries, relay, rules, search, texts, workflow
+from haochaping.rectification import notices, queries, relay, rules, search, texts, veil, workflow
 from haochaping.rectification.callbacks import called
 from haochaping.rectification.cautions import cautions_for
 from haochaping.rectification.effects import (
@@ -71,6 +71,7 @@ def move(
     if verb in {"uphold", "dismiss"}:
         _rule(order, target, by=actor.name, reason=clean["ruling"], now=now)
     order.moves += 1
+    history.facts = _for_ever(order, history)
     history.save(force_insert=True)
     order.save(force_update=True)
     search.note(order, clean, source=line.source)
@@ -79,6 +80,15 @@ def move(
     is_same = target is line.source
     tell([(order.id, "order", order.dispatch_day)], now=now, topics=("lake",) if is_same else TOPICS)
     return order
+
+
+def _for_ever(order: Order, move: Move) -> dict[str, Any]:
+    """The facts as the history keeps them, which is never erased: whoever wrote them, the rater and the case do not stand in it."""
+    of_staff = move.by not in {Part.CITIZEN, Part.OPERATOR}
+    return {
+        name: veil.masked(order, told, of_staff=of_staff) if isinstance(told, str) else told
+        for name, told in move.facts.items()
+    }
 
 
 def keep_up(order: Order, rules_: Rulebook, now: datetime, *, announced: bool = False) -> bool:

@@ -1,6 +1,6 @@
 """Every route, every role, what lies elsewhere: it is not there, and nothing happens to it (security.md T10).
 
-Generated from the routes: one that is new and stands in no table of `tests/console/foreign.py` fails, and says what to add.
+Generated from the routes: one that is new and stands in no table of `tests/console/samples.py` fails, and says what to add.
 """
 
 from __future__ import annotations
@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 from django.urls import get_resolver, reverse
 
 from haochaping.accounts.models import Person
 from haochaping.accounts.rules import ONLOOKERS, Role
 from haochaping.kit.clock import held_at
 from tests.cast import logged_in
-from tests.console.foreign import BODIES, LATER, SAMPLES, World, names_of, world_of
+from tests.console.foreign import LATER, World, world_of
 from tests.console.reading import read, words_in
+from tests.console.samples import BODIES, SAMPLES, names_of
+from tests.console.tables import changed, database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,6 +96,10 @@ OTHERS = str.maketrans(
 )
 SOUGHT = ("order", "title", "person")  # what a search is tried with
 
+RATED_SIDE = {
+    ("pressing", "organ")
+}  # whoever works for a unit hears nothing of pressure, wherever it was: 403 before all else
+
 
 @pytest.fixture
 def world(cast: Any) -> Iterator[World]:
@@ -113,28 +119,11 @@ def opens(name: str, role: Role) -> bool:
     return role in ROUTES[name].callback.needs
 
 
-def database() -> dict[str, str]:
-    """A fingerprint of every table but those in which each login leaves its own trace."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
-        names = [name for (name,) in cursor.fetchall() if name not in {"django_session", "accounts_session"}]
-        parts = [
-            f"SELECT '{n}', md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM \"{n}\" t" for n in names
-        ]
-        cursor.execute(" UNION ALL ".join(parts))
-        return dict(cursor.fetchall())
-
-
-def changed(before: dict[str, str]) -> list[str]:
-    after = database()
-    return [name for name, digest in before.items() if after[name] != digest]
-
-
 @pytest.mark.parametrize("name", WITH_OBJECT)
 def test_every_route_with_an_object_in_its_address_stands_in_a_table(name):
     told = (name in SAMPLES) + (name in NOBODYS)
     assert told == 1, (
-        f"console route {name!r} ({ROUTES[name].pattern}) names an object: give it a line in SAMPLES of tests/console/foreign.py "
+        f"console route {name!r} ({ROUTES[name].pattern}) names an object: give it a line in SAMPLES of tests/console/samples.py "
         "with one that lies in Suzhou, or one in NOBODYS of tests/console/test_matrix.py that says why it lies nowhere"
     )
 
@@ -175,10 +164,12 @@ def test_what_lies_in_another_city_is_not_there_whatever_is_tried(world, role):
             if (found := client.post(url, FACTS).status_code) != 403:
                 wrong[name].append((url, found))
             continue
-        for url in addresses(name, world):
-            for part, client in people.items():
+        for n, (part, client) in enumerate(people.items()):
+            for url in addresses(name, world)[
+                : 1 if n else None
+            ]:  # what one may do with an object asks for the object first
                 found = {client.get(url).status_code, client.post(url, FACTS).status_code}
-                if not found <= {404, 405} or found == {405}:
+                if not found <= {404, 405} | ({403} if (name, part) in RATED_SIDE else set()) or found == {405}:
                     wrong[name].append((url, part, found))
     assert not wrong, dict(wrong)
     assert not changed(before), changed(before)

@@ -42,7 +42,15 @@ def call(request: HttpRequest, asked: Call) -> dict[str, bool]:
     if window is None or not signed.app.reaches(area_path=area_path, organ_path=organ.path if organ else ""):
         message = f"没有窗口 {asked.window_no}，或它不属于贵单位。"
         raise Refused("window_not_yours", 404, message, (FieldError("windowNo", "unknown", message),))
-    if evaluation.is_rated(ids.event_id(asked.project_no, asked.service_number)):
+    event = evaluation.event(ids.event_id(asked.project_no, asked.service_number))
+    is_served_here = (
+        event is None
+        or event.window_code == window.code
+        or signed.app.reaches(area_path=event.area_path, organ_path=event.organ_path)
+    )
+    if not is_served_here:  # whether somebody elsewhere has rated is not told
+        raise Refused("service_not_found", 404, "没有这次服务，或它不属于贵单位。")
+    if event is not None and evaluation.is_rated(event.id):
         return {"rings": False}
     rung = ring([(window.code, asked.project_no, asked.service_number)], source=signed.app.app_id, now=now)
     return {"rings": bool(rung)}
