@@ -33,6 +33,7 @@ from haochaping.rectification.effects import (
     share_reminder,
 )
 from haochaping.rectification.models import Move, OpenedTo, Order, OrderPart
+from haochaping.rectification.needs import NEEDS
 from haochaping.rectification.replies import to_json
 from haochaping.rectification.rules import CHARGED_NAMES, Charged
 from haochaping.rectification.standing import standing_of
@@ -86,9 +87,15 @@ def _for_ever(order: Order, move: Move) -> dict[str, Any]:
     """The facts as the history keeps them, which is never erased: whoever wrote them, the rater and the case do not stand in it."""
     of_staff = move.by not in {Part.CITIZEN, Part.OPERATOR}
     return {
-        name: veil.masked(order, told, of_staff=of_staff) if isinstance(told, str) else told
+        name: veil.masked(order, told, of_staff=of_staff) if _is_text(move.verb, name, told) else told
         for name, told in move.facts.items()
     }
+
+
+def _is_text(verb: str, name: str, told: Any) -> bool:
+    """Whether somebody wrote this freely: a code of an organ looks like a number of an identity card."""
+    need = NEEDS.get(f"{verb}.{name}") or NEEDS.get(name)
+    return isinstance(told, str) and need is not None and need.kind == "text"
 
 
 def keep_up(order: Order, rules_: Rulebook, now: datetime, *, announced: bool = False) -> bool:
