@@ -115,7 +115,12 @@ def create_people(province: Province, password: str, now: datetime, seed: int) -
 
 
 def _home(province: Province, account: Account) -> people.Home:
-    """The organ of one's scope, or the government office of its area; who decides appeals belongs to another."""
+    """The organ of one's scope, or the government office of its area; who decides appeals belongs to another.
+
+    Who supervises or calls belongs to none here: nobody else could pass what is answered about that office itself.
+    """
+    if account.role in {Role.SUPERVISOR, Role.CITY, Role.OPERATOR}:
+        return people.Home()
     scope, known = account.scope, snapshot()
     code = scope.organ.strip("/").rpartition("/")[2]
     if not code:
