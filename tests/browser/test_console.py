@@ -410,6 +410,7 @@ def test_the_chart_is_drawn_and_its_table_says_the_same(live: Live, visit: Visit
     rebuild_lake(now=clock.now())
     page = visit(width=1280)
     log_in(page, live, "leader")
+    page.get_by_role("link", name="综合概览").first.click()
     chart = page.locator("#trend-chart")
     expect(chart.locator("canvas")).to_be_visible()
     assert chart.locator("canvas").bounding_box()["width"] == chart.bounding_box()["width"] > 600
