@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
+from haochaping.console.analysis import urls as analysis
 from haochaping.console.pages import (
     account,
     apps,
@@ -155,7 +156,7 @@ urlpatterns = [
     path("messages/retry", messages.retry, name="messages_retry"),
     path("messages/test", messages.test, name="messages_test"),
     path("overview/", figures.overview, name="overview"),
-    path("overview/trend", figures.trend, name="overview_trend"),
+    *analysis.urlpatterns,
     path("directory/", master.directory, name="directory"),
     path("windows/", windows.windows, name="windows"),
     path("windows/export", windows.export, name="windows_export"),

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from django.http import JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from haochaping.accounts.queries import actor_of
 from haochaping.accounts.rules import Role
-from haochaping.analytics.metrics import METRICS, Better, Unit
+from haochaping.analytics.metrics import Better, Unit
 from haochaping.analytics.overview import DELAY, PLACES, TREND, K
 from haochaping.analytics.overview import overview as overview_of
 from haochaping.console.access import needs
@@ -92,32 +91,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     return render(request, "console/overview.html", context)
 
 
-@needs(*MAY_OPEN["overview"])
-@require_safe
-def trend(request: HttpRequest) -> JsonResponse:
-    """What the trend chart draws: the same rows as the table beside it. Rates in percent, null where there is no case."""
-    found = overview_of(actor_of(request), now=clock.now())
-    return JsonResponse(
-        {
-            "days": [f"{row.keys['day']:%m-%d}" for row in found.trend],
-            "series": [
-                {
-                    "name": METRICS[key].name,
-                    "isRate": METRICS[key].unit is Unit.RATIO,
-                    "values": [_drawn(row[key]) for row in found.trend],
-                }
-                for key in TREND
-            ],
-        }
-    )
-
-
 def _is_hidden(rows: list[Row]) -> bool:
     """Whether there is something, and none of it may be drawn."""
     told = [figure for row in rows for figure in row.figures.values()]
     return any(figure.hidden_below for figure in told) and not any(figure.value for figure in told)
-
-
-def _drawn(figure: Figure) -> float | None:
-    value = figure.value
-    return round(value * 100, 3) if value is not None and figure.metric.unit is Unit.RATIO else value
