@@ -45,6 +45,7 @@ def statistics(request: HttpRequest) -> dict[str, Any]:
                 "formula": m.formula,
                 "source": m.clause,
                 "unit": m.unit,
+                **({"measure": m.measure} if m.measure else {}),
                 "better": m.better,
                 "basis": m.basis,
             }

@@ -7,16 +7,17 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from haochaping.accounts.rules import area_prefix
-from haochaping.analytics.metrics import DIMENSIONS, METRICS
+from haochaping.analytics.dimensions import DIMENSIONS, PREFIXES
+from haochaping.analytics.metrics import METRICS
 from haochaping.kit.errors import FieldError, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-PREFIXES = {"area": ("地区", "area_path"), "organ_path": ("单位及下属", "organ_path")}
 LONGEST = timedelta(days=3 * 366)
 _NUMBERS = {"channel", "level"}
-_TRUTHS = {"real_name", "has_case"}
+_TRUTHS = {"real_name", "has_case", "is_enterprise"}
+_DAYS = {"day", "week"}
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,9 @@ def read(words: Mapping[str, str], *, today: date) -> Asked:
     if not timedelta(0) <= end - start <= LONGEST:
         raise refused("to", "out_of_range", "to 应不早于 from，且相距不超过三年。")
     filters = {name: _values(name, words[name]) for name in words if name not in {"metrics", "by", "from", "to"}}
-    asked = Asked(_names(words.get("metrics", "")) or list(METRICS), _names(words.get("by", "")), start, end, filters)
+    by = _names(words.get("by", ""))
+    metrics = _names(words.get("metrics", "")) or [key for key in METRICS if not _strangers(key, [*by, *filters])]
+    asked = Asked(metrics, by, start, end, filters)
     refuse_unknown(asked.metrics, asked.by, filters)
     return asked
 
@@ -52,8 +55,22 @@ def refuse_unknown(metrics: list[str], by: list[str], filters: Mapping[str, Any]
         for name in filters
         if name not in DIMENSIONS and name not in PREFIXES
     ]
+    errors += [
+        FieldError(
+            "by" if name in by else name, "not_of_this_metric", f"{DIMENSIONS[name].name}不用于“{METRICS[key].name}”。"
+        )
+        for key in metrics
+        if key in METRICS
+        for name in _strangers(key, [*by, *filters])
+    ]
     if errors:
         raise Refused("fields_refused", 422, "".join(error.message for error in errors), tuple(errors))
+
+
+def _strangers(metric: str, names: list[str]) -> list[str]:
+    """The dimensions that this metric's cases do not have."""
+    table = METRICS[metric].basis.table
+    return [name for name in names if name in DIMENSIONS and table not in DIMENSIONS[name].tables]
 
 
 def refused(field: str, code: str, message: str) -> Refused:
@@ -77,7 +94,7 @@ def _values(name: str, text: str) -> list[Any]:
     try:
         if name == "area":
             return [area_prefix(value.ljust(12, "0")) if value else "" for value in values]
-        if name == "day":
+        if name in _DAYS:
             return [date.fromisoformat(value) for value in values]
         if name in _NUMBERS:
             return [int(value) for value in values]

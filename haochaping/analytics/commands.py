@@ -11,6 +11,7 @@ from django.db import connection, transaction
 
 from haochaping.analytics import extract, lake
 from haochaping.analytics.models import Stale
+from haochaping.directory.queries import edition
 from haochaping.evaluation.models import ServiceEvent
 from haochaping.kit import clock
 from haochaping.outbox.commands import take
@@ -54,6 +55,9 @@ def refresh_lake(*, now: datetime, everything: bool = True) -> Refreshed:
         return rebuild_lake(now=now)
     notes = _hear_all(now)
     files = rows = 0
+    if lake.read().directory != edition("items", "themes"):
+        with _alone():
+            _rewrite([("items", lake.ALWAYS)], now=now)
     while True:
         with _alone():
             due = _due(now, everything=everything)
@@ -75,9 +79,10 @@ def rebuild_lake(*, now: datetime, progress: Progress | None = None) -> Refreshe
         Stale.objects.all().delete()
         days = ServiceEvent.objects.order_by("service_day").values_list("service_day", flat=True).distinct()
         months = Order.objects.order_by().values_list("dispatch_day__year", "dispatch_day__month").distinct()
-        parts = [("services", day) for day in days] + [("orders", date(y, m, 1)) for y, m in sorted(months)]
+        parts = [("items", lake.ALWAYS), *(("services", day) for day in days)]
+        parts += [("orders", date(y, m, 1)) for y, m in sorted(months)]
         rows = _rewrite(parts, now=now, from_nothing=True, progress=progress)
-    return Refreshed(0, len(parts), rows, 0)
+    return Refreshed(0, len(parts) - 1, rows, 0)
 
 
 def _hear_all(now: datetime) -> int:
@@ -135,9 +140,14 @@ def _rewrite(
     with lake.writing():
         old = lake.read()
         changed: dict[str, dict[date, lake.File | None]] = {part: {} for part in lake.PARTS}
+        directory = ""
         if from_nothing:
             changed = {part: dict.fromkeys(old.files[part]) for part in lake.PARTS}
         for part, day in progress(parts) if progress else parts:
+            if part == "items":
+                directory = edition("items", "themes")  # before the rows: newer ones are read again, never missed
+                changed[part][day] = lake.put(part, day, extract.items())
+                continue
             end = lake.next_month(day) if part == "orders" else day + timedelta(days=1)
             changed[part][day] = lake.put(part, day, extract.rows(part, day, end))
         for month in {lake.month_of(day) for day in changed["services"]}:
@@ -146,7 +156,7 @@ def _rewrite(
             changed["cubes"][month] = lake.put_cube(month, kept, mine, [file for file in mine.values() if file])
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")  # whoever lost the database has lost the lock, and must not swap
-        new = lake.swap(old, changed, now=now)
+        new = lake.swap(old, changed, now=now, directory=directory)
     return sum(
         file.rows for part in ("services", "orders") for day in changed[part] if (file := new.files[part].get(day))
     )

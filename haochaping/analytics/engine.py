@@ -9,34 +9,36 @@ import ibis
 from django.conf import settings
 
 from haochaping.analytics import lake
-from haochaping.analytics.metrics import SCHEMAS
+from haochaping.analytics.columns import SCHEMAS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 
 def table(name: str) -> Any:
-    """The Ibis table `services` or `orders`, bound to no files yet."""
+    """The Ibis table `services`, `orders` or `items`, bound to no files yet."""
     return ibis.table(ibis.Schema.from_pyarrow(SCHEMAS[name]), name=name)
 
 
-def run(expression: Any, name: str, files: Sequence[Path]) -> list[dict[str, Any]]:
-    """The rows of an expression over `table(name)` read from these Parquet files; at least one."""
-    return _ENGINES[settings.ENGINE](expression, name, [str(file) for file in files])
+def run(expression: Any, files: Mapping[str, Sequence[Path]]) -> list[dict[str, Any]]:
+    """The rows of an expression over tables, each read from its Parquet files; at least one a table."""
+    return _ENGINES[settings.ENGINE](expression, {name: [str(path) for path in files[name]] for name in files})
 
 
-def _duckdb(expression: Any, name: str, files: list[str]) -> list[dict[str, Any]]:
+def _duckdb(expression: Any, files: dict[str, list[str]]) -> list[dict[str, Any]]:
     with lake.duck() as connection:
-        connection.read_parquet(files).create_view(name)
+        for name, paths in files.items():
+            connection.read_parquet(paths).create_view(name)
         found = connection.execute(ibis.to_sql(expression, dialect="duckdb"))
         columns = [column[0] for column in found.description or ()]
         return [dict(zip(columns, row, strict=True)) for row in found.fetchall()]
 
 
-def _spark(expression: Any, name: str, files: list[str]) -> list[dict[str, Any]]:
+def _spark(expression: Any, files: dict[str, list[str]]) -> list[dict[str, Any]]:
     session = _session(settings.SPARK_MASTER)
-    session.read.parquet(*files).createOrReplaceTempView(name)
+    for name, paths in files.items():
+        session.read.parquet(*paths).createOrReplaceTempView(name)
     return [row.asDict() for row in session.sql(ibis.to_sql(expression, dialect="pyspark")).collect()]
 
 

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.csv
 from django.db import connection
 
-from haochaping.analytics.metrics import SCHEMAS, SERVICES
+from haochaping.analytics.columns import ITEMS, SCHEMAS, SERVICES
+from haochaping.directory.queries import recheck, snapshot
 from haochaping.flow.visits import CASE_OF_OURS
 from haochaping.kit.errors import Refused
 from haochaping.policy.queries import book
@@ -25,11 +26,12 @@ _AS_RATED = f"""
     coalesce(e.organ_path, s.organ_path) AS organ_path,
     coalesce(e.hall_code, s.hall_code) AS hall,
     coalesce(e.window_code, s.window_code) AS "window",
+    coalesce(e.clerk_no, s.clerk_no) AS clerk,
     coalesce(e.task_code, s.task_code) AS item,
     coalesce(e.aspect, s.aspect) AS aspect,
     coalesce(e.point, s.point) AS point,
-    s.mode, {_HAS_CASE},
-    e.pf AS channel, e.level, e.assurance = 'real_name' AS real_name,
+    s.mode, {_HAS_CASE}, coalesce(e.user_prop, s.user_prop) AS user_prop,
+    e.pf AS channel, e.level, array_to_string(e.indicators, ',') AS indicators, e.assurance = 'real_name' AS real_name,
     coalesce(r.excludes, false) AS excluded,
     s.is_probe OR coalesce(e.is_probe, false) AS is_probe
 """
@@ -47,14 +49,26 @@ LEFT JOIN evaluation_lapse l ON l.id = s.id
 {_LAST_RULING}
 WHERE s.service_day >= %s AND s.service_day < %s
 """  # noqa: S608  names of ours
+
+
+def _minutes_to(moment: str) -> str:
+    return f"(extract(epoch FROM {moment} - o.dispatched_at) / 60)::int"
+
+
 # The order says who must answer (the arbiter may have changed it); the rating says where and how it was given.
 _ORDERS = f"""
 SELECT o.dispatch_day, o.answer_due, o.answered_at,
-    o.area_path, o.organ_code, o.organ_path, e.hall_code AS hall, o.window_code AS "window", o.task_code AS item,
-    e.aspect, e.point, s.mode, {_HAS_CASE}, e.pf AS channel, o.level, o.real_name, coalesce(r.excludes, false) AS excluded, o.is_probe,
-    o.state, o.answer_kind, o.verdict,
+    o.area_path, o.organ_code, o.organ_path, e.hall_code AS hall, o.window_code AS "window", e.clerk_no AS clerk,
+    o.task_code AS item, e.aspect, e.point, s.mode, {_HAS_CASE}, coalesce(e.user_prop, s.user_prop) AS user_prop,
+    e.pf AS channel, o.level, array_to_string(e.indicators, ',') AS indicators, o.real_name,
+    coalesce(r.excludes, false) AS excluded, o.is_probe,
+    o.state, o.cause, o.severity, o.answer_kind, o.verdict,
     coalesce(m.was_called, false) AS was_called,
-    coalesce(m.passed_review, false) AS passed_review, coalesce(m.satisfied, 0) AS satisfied,
+    m.signed_at IS NOT NULL AS was_signed, coalesce(m.was_verified, false) AS was_verified,
+    coalesce(m.was_submitted, false) AS was_submitted, coalesce(m.passed_review, false) AS passed_review,
+    o.was_late, coalesce(m.was_redone, false) AS was_redone,
+    {_minutes_to("m.signed_at")} AS sign_minutes, {_minutes_to("o.answered_at")} AS answer_minutes,
+    {_minutes_to("o.closed_at")} AS close_minutes, coalesce(m.satisfied, 0) AS satisfied,
     coalesce(m.verdicts, 0) AS verdicts, coalesce(m.appealed, false) AS appealed,
     m.last_decision IS NOT NULL AND o.state <> 'appealing' AS decided,
     coalesce(m.last_decision = 'uphold', false) AS upheld, 1 AS n
@@ -64,6 +78,10 @@ JOIN evaluation_evaluation e ON e.id = o.id
 {_LAST_RULING}
 LEFT JOIN LATERAL (
     SELECT bool_or(verb = 'approve') AS passed_review, bool_or(verb = 'appeal') AS appealed,
+        min(at) FILTER (WHERE verb IN ('sign', 'auto_sign')) AS signed_at,
+        bool_or(verb IN ('confirm', 'explain', 'dismiss')) AS was_verified,
+        bool_or(verb IN ('submit', 'explain')) AS was_submitted,
+        bool_or(verb IN ('send_back', 'reopen') OR verb = 'unsatisfied' AND target = 'rectifying') AS was_redone,
         bool_or(verb = 'record' AND target = 'closed') AS was_called,  -- a try that failed and may be repeated is none
         count(*) FILTER (WHERE verb = 'satisfied' OR verb = 'record' AND facts->>'result' IN ('satisfied', 'accepted'))
             AS satisfied,
@@ -80,7 +98,7 @@ _STATEMENTS = {"services": _SERVICES, "orders": _ORDERS}
 def rows(part: str, start: date, end: date) -> pa.Table:
     """The rows of `services` (by service day) or `orders` (by dispatch day) from `start` to before `end`.
 
-    Read on this thread's connection, so within its transaction; columns as `metrics.SCHEMAS`.
+    Read on this thread's connection, so within its transaction; columns as `columns.SCHEMAS`.
     """
     schema = SCHEMAS[part]
     buffer = BytesIO()
@@ -92,13 +110,46 @@ def rows(part: str, start: date, end: date) -> pa.Table:
             buffer.write(block)
     buffer.seek(0)
     table = pyarrow.csv.read_csv(buffer, convert_options=_as(schema)).select(schema.names)
-    return _with_scores(table) if part == "services" else table
+    if part == "services":
+        table = _with_scores(table)
+    at = schema.get_field_index("indicators")
+    return table.set_column(at, schema.field(at), _split(table["indicators"]))
+
+
+def items() -> pa.Table:
+    """What the directory says now of every code under which an item is known."""
+    recheck()
+    known = snapshot()
+    bundles: dict[int, list[str]] = {}
+    for theme in sorted(known.themes.values(), key=lambda theme: theme.code):
+        for item in {found.id for code in theme.items if (found := known.items.get(code))}:
+            bundles.setdefault(item, []).append(theme.code)
+    return pa.Table.from_pylist(
+        [
+            {
+                "code": code,
+                "theme": item.theme,
+                "item_kind": item.kind,
+                "is_enterprise": item.is_for_enterprises,
+                "bundles": bundles.get(item.id, []),
+            }
+            for code, item in sorted(known.items.items())
+        ],
+        ITEMS,
+    )
+
+
+def _split(joined: pa.ChunkedArray) -> pa.Array:
+    """Codes joined by commas as lists, "" as an empty one, null as null: by the few combinations that there are."""
+    codes = joined.combine_chunks().dictionary_encode()
+    lists = [text.split(",") if text else [] for text in codes.dictionary.to_pylist()]
+    return pa.array(lists, pa.list_(pa.string())).take(codes.indices)
 
 
 def _as(schema: pa.Schema) -> Any:
     """PostgreSQL's CSV: nothing is NULL, two quotes are the empty string."""
     return pyarrow.csv.ConvertOptions(
-        column_types=schema,
+        column_types={field.name: pa.string() if field.name == "indicators" else field.type for field in schema},
         strings_can_be_null=True,
         quoted_strings_can_be_null=False,
         null_values=[""],

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 from django.conf import settings
 
-from haochaping.analytics.metrics import CUBE, SCHEMAS, SERVICES, Basis
+from haochaping.analytics.columns import CUBE, SCHEMAS, SERVICES
+from haochaping.analytics.metrics import Basis
 from haochaping.kit.crypto import sm3
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SHAPE = sm3(repr([(part, schema.names, CUBE) for part, schema in SCHEMAS.items()]).encode()).hex()[:16]
-PARTS = ("services", "cubes", "orders")  # by service day, by service month, by dispatch month
+PARTS = ("services", "cubes", "orders", "items")  # by service day, by service month, by dispatch month; one file
+ALWAYS = date.min  # the day of `items`
 KEPT = timedelta(hours=1)  # how long a replaced file can still be read
 
 
@@ -59,11 +61,14 @@ class Manifest:
 
     version: int = 0
     made_at: str = ""
+    directory: str = ""  # the edition of the master data that `items` was made of
     files: dict[str, dict[date, File]] = field(default_factory=lambda: {part: {} for part in PARTS})
 
-    def paths(self, part: str, basis: Basis, start: date, end: date) -> list[Path]:
-        """The files of a part that cases of the period may lie in."""
-        return [root() / file.path for file in self.files[part].values() if file.meets(basis, start, end)]
+    def paths(self, part: str, basis: Basis | None = None, start: date = date.min, end: date = date.max) -> list[Path]:
+        """The files of a part that cases of the period may lie in; without a basis all of them."""
+        return [
+            root() / file.path for file in self.files[part].values() if basis is None or file.meets(basis, start, end)
+        ]
 
     @property
     def is_empty(self) -> bool:
@@ -80,7 +85,7 @@ def read() -> Manifest:
     if told is None or told.get("shape") != SHAPE:
         return Manifest(told["version"] if told else 0)
     files = {part: {date.fromisoformat(day): _file(f) for day, f in told["files"][part].items()} for part in PARTS}
-    return Manifest(told["version"], told["made_at"], files)
+    return Manifest(told["version"], told["made_at"], told["directory"], files)
 
 
 def is_outgrown() -> bool:
@@ -130,16 +135,21 @@ def next_month(month: date) -> date:
     return (month.replace(day=28) + timedelta(days=4)).replace(day=1)
 
 
-_SORTED_BY = ("area_path", "organ_code", "window", "item", "level", "channel")  # what is asked together lies together
+# what is asked together lies together
+_SORTED_BY = {"items": ("code",)} | dict.fromkeys(
+    ("services", "orders"), ("area_path", "organ_code", "window", "item", "level", "channel")
+)
 
 
 def put(part: str, day: date, rows: pa.Table) -> File | None:
-    """A new file of `services` or `orders`; None if there are no rows."""
+    """A new file of `services`, `orders` or `items`; None if there are no rows."""
     if not rows.num_rows:
         return None
     with duck() as connection:
         connection.register("rows", rows)
-        names = dict.fromkeys((*_SORTED_BY, *rows.column_names))  # all of them: a rebuilt file equals a refreshed one
+        names = dict.fromkeys(
+            (*_SORTED_BY[part], *rows.column_names)
+        )  # all of them: a rebuilt file equals a refreshed one
         order = ", ".join(f'"{name}"' for name in names)
         return _write(connection, part, day, f"SELECT * FROM rows ORDER BY {order}")  # noqa: S608
 
@@ -170,21 +180,21 @@ def put_cube(month: date, old: File | None, days: Iterable[date], files: Sequenc
 
 _SQL_TYPES = {
     "date32[day]": "DATE", "timestamp[us, tz=UTC]": "TIMESTAMPTZ", "string": "VARCHAR", "int8": "TINYINT",
-    "int16": "SMALLINT", "int32": "INTEGER", "bool": "BOOLEAN",
+    "int16": "SMALLINT", "int32": "INTEGER", "bool": "BOOLEAN", "list<item: string>": "VARCHAR[]",
 }  # fmt: skip
 
 
 def _write(connection: duckdb.DuckDBPyConnection, part: str, day: date, select: str) -> File | None:
-    table = "orders" if part == "orders" else "services"
-    label = f"{day:%Y-%m-%d}" if part == "services" else f"{day:%Y-%m}"
+    table = "services" if part == "cubes" else part
+    label = {"services": f"{day:%Y-%m-%d}", "items": "items"}.get(part, f"{day:%Y-%m}")
     path = root() / part / f"{label}.{secrets.token_hex(6)}.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     quoted = _quoted(path)
     connection.execute(f"COPY ({select}) TO '{quoted}' (FORMAT parquet, COMPRESSION zstd)")
     _sync(path)
     bases = [basis for basis in Basis if basis.table == table and basis in SCHEMAS[table].names]
-    ends = ", ".join(f"min({basis}), max({basis})" for basis in bases)
-    found = connection.execute(f"SELECT count(*), {ends} FROM read_parquet('{quoted}')").fetchone()  # noqa: S608
+    ends = "".join(f", min({basis}), max({basis})" for basis in bases)
+    found = connection.execute(f"SELECT count(*){ends} FROM read_parquet('{quoted}')").fetchone()  # noqa: S608
     if found is None or not found[0]:
         path.unlink()
         return None
@@ -192,7 +202,7 @@ def _write(connection: duckdb.DuckDBPyConnection, part: str, day: date, select: 
     return File(f"{part}/{path.name}", found[0], {basis: ends for basis, ends in days.items() if ends[0] is not None})
 
 
-def swap(old: Manifest, changed: dict[str, dict[date, File | None]], *, now: datetime) -> Manifest:
+def swap(old: Manifest, changed: dict[str, dict[date, File | None]], *, now: datetime, directory: str = "") -> Manifest:
     """Put a new manifest into force: `old` with the changed files (None: none any more). Durable when it returns."""
     files = {part: dict(old.files[part]) for part in PARTS}
     for part, by_day in changed.items():
@@ -202,10 +212,17 @@ def swap(old: Manifest, changed: dict[str, dict[date, File | None]], *, now: dat
                 os.utime(root() / replaced.path)
             if file is not None:
                 files[part][day] = file
-    new = Manifest(old.version + 1, now.isoformat(), {part: dict(sorted(files[part].items())) for part in PARTS})
+    ordered = {part: dict(sorted(files[part].items())) for part in PARTS}
+    new = Manifest(old.version + 1, now.isoformat(), directory or old.directory, ordered)
     told = {part: {day.isoformat(): file.as_json() for day, file in new.files[part].items()} for part in PARTS}
     draft = root() / "manifest.json.new"
-    manifest = {"version": new.version, "shape": SHAPE, "made_at": new.made_at, "files": told}
+    manifest = {
+        "version": new.version,
+        "shape": SHAPE,
+        "made_at": new.made_at,
+        "directory": new.directory,
+        "files": told,
+    }
     draft.write_text(json.dumps(manifest), encoding="utf-8")
     _sync(draft)
     for part in PARTS:

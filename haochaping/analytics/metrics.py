@@ -1,7 +1,7 @@
 """The one metric dictionary (contract §6). Whoever shows a figure takes it from here.
 
 Each metric says, for one row of the lake, what it adds to its numerator and to its denominator, as Ibis expressions that
-run unchanged on DuckDB and on Spark. A row stands for `n` cases: one in the files of single rows, many in the cubes.
+run unchanged on DuckDB and on Spark (`columns.py` has what a row holds, `dimensions.py` by what figures are told apart).
 Probe rows never come this far; ratings that a ruling excludes leave both sides.
 """
 
@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,64 +17,6 @@ if TYPE_CHECKING:
 
     Expr = Any  # an Ibis expression; Ibis carries no types that mypy could follow
     Part = Callable[[Expr, datetime], Expr]
-
-_moment = pa.timestamp("us", "UTC")
-_place = [
-    ("area_path", pa.string()),
-    ("organ_code", pa.string()),
-    ("organ_path", pa.string()),
-    ("hall", pa.string()),
-    ("window", pa.string()),
-    ("item", pa.string()),
-    ("aspect", pa.string()),
-    ("point", pa.string()),
-    ("mode", pa.string()),
-    ("has_case", pa.bool_()),  # false: made by us for a rating without a case
-    ("channel", pa.int8()),  # null: not rated
-    ("level", pa.int8()),  # null: not rated
-    ("real_name", pa.bool_()),  # null: not rated
-    ("excluded", pa.bool_()),  # by the newest ruling
-    ("is_probe", pa.bool_()),
-]
-# No personal data: nobody's name, number, words, device or exact time of rating, and no id that leads to them.
-SERVICES = pa.schema(
-    [
-        ("service_day", pa.date32()),
-        ("closes_at", _moment),
-        ("rated_day", pa.date32()),  # null: not rated
-        ("counted_day", pa.date32()),  # of the rating, else of the lapse, else null
-        *_place,
-        ("lapse_level", pa.int8()),
-        ("score", pa.int16()),  # of the level by the policy of the rating day; null: the policy has no scores
-        ("best", pa.int16()),  # what that score is out of
-        ("n", pa.int32()),
-    ]
-)
-ORDERS = pa.schema(
-    [
-        ("dispatch_day", pa.date32()),
-        ("answer_due", _moment),
-        ("answered_at", _moment),
-        *_place,
-        ("state", pa.string()),
-        ("answer_kind", pa.string()),  # submitted | explained | ""
-        ("verdict", pa.string()),
-        ("was_called", pa.bool_()),
-        ("passed_review", pa.bool_()),
-        ("satisfied", pa.int16()),  # answered callbacks and citizen's verdicts that were content
-        ("verdicts", pa.int16()),  # all of them
-        ("appealed", pa.bool_()),
-        ("decided", pa.bool_()),  # and not under appeal again
-        ("upheld", pa.bool_()),  # by the last decision
-        ("n", pa.int32()),
-    ]
-)
-# County × day × channel × point × mode × level, and what else the metrics of `services` ask of a row.
-CUBE = (
-    "service_day", "closes_at", "rated_day", "counted_day", "area_path", "channel", "point", "mode", "has_case", "level",
-    "lapse_level", "score", "best", "real_name", "excluded",
-)  # fmt: skip
-SCHEMAS = {"services": SERVICES, "orders": ORDERS}
 
 
 class Basis(StrEnum):
@@ -108,6 +48,7 @@ class Unit(StrEnum):
     COUNT = "count"
     RATIO = "ratio"  # 0 … 1
     SCORE = "score"
+    DURATION = "duration"  # on average; its parts are minutes and cases
 
 
 class Better(StrEnum):
@@ -132,6 +73,7 @@ class Metric:
     numerator: Part
     denominator: Part | None = None
     is_comparable: Part | None = None  # rows that are not spoil the sum: the value is then None
+    measure: str = ""  # of a duration: hours 小时 or days 天
 
 
 def _is_inspection(t: Expr) -> Expr:
@@ -179,7 +121,8 @@ def _at(now: datetime) -> Expr:
 GB = "GB/T 39734-2020《政务服务“一次一评”“一事一评”工作规范》"
 ORDER_51 = "国办发〔2019〕51号"
 OURS = "本平台"
-_COUNT, _RATIO, _SCORE = Unit.COUNT, Unit.RATIO, Unit.SCORE
+_COUNT, _RATIO, _SCORE, _DURATION = Unit.COUNT, Unit.RATIO, Unit.SCORE, Unit.DURATION
+MINUTES = {"小时": 60, "天": 24 * 60}
 _UP, _DOWN, _NEITHER = Better.HIGHER, Better.LOWER, Better.NEITHER
 _SERVICE, _RATING, _COUNTED, _DISPATCH = Basis.SERVICE_DAY, Basis.RATING_DAY, Basis.COUNTED_DAY, Basis.DISPATCH_DAY
 
@@ -294,37 +237,62 @@ METRICS: dict[str, Metric] = {
             lambda t, _: t.decided & t.upheld,
             lambda t, _: t.decided,
         ),
+        # 整改环节: each holds the next one, so that they can be drawn as a funnel
+        Metric(
+            "signed", "已签收", "已签收（含逾时自动签收）的工单数", ORDER_51, _COUNT, _NEITHER, _DISPATCH,
+            lambda t, _: ~t.excluded & t.was_signed,
+        ),
+        Metric(
+            "verified_in", "已核实", "已核实（核实确认、解释说明，或申诉被驳回）的工单数", ORDER_51, _COUNT, _NEITHER, _DISPATCH,
+            lambda t, _: ~t.excluded & t.was_verified,
+        ),
+        Metric(
+            "submitted", "已提交", "提交过整改结果或解释说明的工单数", ORDER_51, _COUNT, _NEITHER, _DISPATCH,
+            lambda t, _: ~t.excluded & t.was_submitted,
+        ),
+        Metric(
+            "reviewed", "已审核", "答复经审核通过的工单数", ORDER_51, _COUNT, _NEITHER, _DISPATCH,
+            lambda t, _: ~t.excluded & t.passed_review,
+        ),
+        Metric(
+            "closed", "已办结", "现已办结的工单数（重新打开、尚未再办结的不算）", ORDER_51, _COUNT, _NEITHER, _DISPATCH,
+            lambda t, _: ~t.excluded & (t.state == "closed"),
+        ),
+        Metric(
+            "overdue_rate", "超期率", "任一时限（签收、核实、整改、答复等）曾超期的工单 ÷ 工单", OURS, _RATIO, _DOWN, _DISPATCH,
+            lambda t, _: ~t.excluded & t.was_late,
+            lambda t, _: ~t.excluded,
+        ),
+        Metric(
+            "reopen_rate", "重办率", "提交后又重办（审核发回、评价人仍不满意、重新打开）的工单 ÷ 提交过整改结果或解释说明的工单", OURS,
+            _RATIO, _DOWN, _DISPATCH,
+            lambda t, _: ~t.excluded & t.was_submitted & t.was_redone,
+            lambda t, _: ~t.excluded & t.was_submitted,
+        ),
+        Metric(
+            "hours_to_sign", "平均签收用时", "派单到首次签收的时间合计（分钟）÷ 已签收的工单，折合为小时", OURS,
+            _DURATION, _DOWN, _DISPATCH,
+            lambda t, _: (~t.excluded).ifelse(t.sign_minutes, 0),
+            lambda t, _: ~t.excluded & t.sign_minutes.notnull(),
+            measure="小时",
+        ),
+        Metric(
+            "days_to_answer", "平均答复用时", "派单到提交整改结果或解释说明的时间合计（分钟）÷ 已答复的工单，折合为自然日", OURS,
+            _DURATION, _DOWN, _DISPATCH,
+            lambda t, _: (~t.excluded).ifelse(t.answer_minutes, 0),
+            lambda t, _: ~t.excluded & t.answer_minutes.notnull(),
+            measure="天",
+        ),
+        Metric(
+            "days_to_close", "平均办结用时", "派单到办结的时间合计（分钟）÷ 现已办结的工单，折合为自然日", OURS,
+            _DURATION, _DOWN, _DISPATCH,
+            lambda t, _: (~t.excluded & (t.state == "closed")).ifelse(t.close_minutes, 0),
+            lambda t, _: ~t.excluded & (t.state == "closed") & t.close_minutes.notnull(),
+            measure="天",
+        ),
     )
 }  # fmt: skip
 RANKABLE = tuple(key for key, m in METRICS.items() if m.better is not Better.NEITHER)
-
-
-class Dimension(NamedTuple):
-    """By what figures are told apart. `key` is an expression over a table and the column of its day."""
-
-    name: str
-    key: Callable[[Expr, str], Expr]
-    in_cube: bool = False
-
-
-DIMENSIONS: dict[str, Dimension] = {
-    "day": Dimension("日期", lambda t, day: t[day], in_cube=True),
-    "month": Dimension("月份", lambda t, day: t[day].strftime("%Y-%m"), in_cube=True),
-    "province": Dimension("省", lambda t, _: t.area_path.substr(0, 2), in_cube=True),
-    "city": Dimension("设区市", lambda t, _: t.area_path.substr(0, 4), in_cube=True),
-    "county": Dimension("县（市、区）", lambda t, _: t.area_path.substr(0, 6), in_cube=True),
-    "organ": Dimension("单位", lambda t, _: t.organ_code),
-    "hall": Dimension("大厅", lambda t, _: t.hall),
-    "window": Dimension("窗口", lambda t, _: t.window),
-    "item": Dimension("事项", lambda t, _: t.item),
-    "aspect": Dimension("环节", lambda t, _: t.aspect),
-    "channel": Dimension("渠道", lambda t, _: t.channel, in_cube=True),
-    "point": Dimension("采集点", lambda t, _: t.point, in_cube=True),
-    "mode": Dimension("评价模式", lambda t, _: t["mode"], in_cube=True),
-    "has_case": Dimension("有无办件", lambda t, _: t.has_case, in_cube=True),
-    "level": Dimension("满意度", lambda t, _: t.level, in_cube=True),
-    "real_name": Dimension("实名", lambda t, _: t.real_name, in_cube=True),
-}
 
 
 def sums(metric: Metric, t: Expr, now: datetime) -> dict[str, Expr]:

@@ -9,8 +9,10 @@ import ibis
 
 from haochaping.accounts.rules import ADMINISTRATORS, Scope
 from haochaping.analytics import engine, lake
-from haochaping.analytics.asked import PREFIXES, refuse_unknown
-from haochaping.analytics.metrics import DIMENSIONS, METRICS, Basis, Metric, Unit, sums
+from haochaping.analytics.asked import refuse_unknown
+from haochaping.analytics.columns import ITEMS
+from haochaping.analytics.dimensions import DIMENSIONS, PREFIXES, any_of, grouped, matches, values_of
+from haochaping.analytics.metrics import METRICS, MINUTES, Basis, Metric, Unit, sums
 from haochaping.analytics.rules import hidden, percent, wilson
 
 if TYPE_CHECKING:
@@ -46,23 +48,26 @@ class Figure:
 
     @property
     def value(self) -> float | int | None:
-        """A count; a ratio 0…1; or a score in the policy's points."""
+        """A count; a ratio 0…1; a score in the policy's points; or a duration in the metric's measure."""
         if self.hidden_below:
             return None
         if self.denominator is None:
             return self.numerator
-        return self.numerator / self.denominator if self.denominator and self.is_comparable else None
+        share = self.numerator / self.denominator if self.denominator and self.is_comparable else None
+        return share / MINUTES[self.metric.measure] if share is not None and self.metric.measure else share
 
     @property
     def text(self) -> str:
-        """As printed: "12,345", "99.80%", "9.81", "—" without cases, "少于5" if hidden."""
+        """As printed: "12,345", "99.80%", "9.81", "1.5 天", "—" without cases, "少于5" if hidden."""
         if self.hidden_below:
             return f"少于{self.hidden_below}"
         if self.denominator is None:
             return f"{self.numerator:,}"
         if self.metric.unit is Unit.RATIO:
             return percent(self.numerator, self.denominator)
-        return "—" if self.value is None else f"{self.value:.2f}"
+        if self.value is None:
+            return "—"
+        return f"{self.value:.1f} {self.metric.measure}" if self.metric.measure else f"{self.value:.2f}"
 
     @property
     def size(self) -> int:
@@ -74,7 +79,7 @@ class Figure:
         """As "6 ÷ 8"; nothing for a count, without cases, or where hidden."""
         if self.hidden_below or not self.denominator:
             return ""
-        return f"{self.numerator:,} ÷ {self.denominator:,}"
+        return f"{self.numerator:,}{' 分钟' if self.metric.measure else ''} ÷ {self.denominator:,}"
 
     def hide(self, k: int) -> Figure:
         """The same without its numbers, not to be shown because it would tell of fewer than `k` people."""
@@ -146,7 +151,10 @@ def figures(
         is_coarse = _fits_cube(basis, by, filters, scopes)
         part = "orders" if basis.table == "orders" else "cubes" if is_coarse else "services"
         if files := manifest.paths(part, basis, start, end):
-            for row in _ask(mine, by, basis, files, period=(start, end), filters=filters, now=now, scopes=scopes):
+            read = {basis.table: files}
+            if any(name in DIMENSIONS and DIMENSIONS[name].is_of_item for name in (*by, *filters)):
+                read["items"] = manifest.paths("items")
+            for row in _ask(mine, by, basis, read, period=(start, end), filters=filters, now=now, scopes=scopes):
                 found.setdefault(tuple(row[f"by__{name}"] for name in by), {}).update(row)
     texts = {basis: said(basis, start, end, filters, scopes) for basis in Basis}
     rows = [
@@ -173,7 +181,7 @@ def _ask(
     metrics: Sequence[Metric],
     by: Sequence[str],
     basis: Basis,
-    files: Sequence[Path],
+    files: Mapping[str, Sequence[Path]],
     *,
     period: tuple[date, date],
     filters: Mapping[str, Any],
@@ -181,31 +189,32 @@ def _ask(
     scopes: Sequence[Scope],
 ) -> list[dict[str, Any]]:
     t = engine.table(basis.table)
+    if "items" in files:
+        t = _with_items(t, is_known=bool(files["items"]))
     wanted = [~t.is_probe, t[basis].between(ibis.literal(period[0]), ibis.literal(period[1]))]
-    wanted += [_matches(t, basis, name, value) for name, value in filters.items()]
+    wanted += [matches(t, basis, name, value) for name, value in filters.items()]
     if Scope() not in scopes:
         wanted.append(_within(t, scopes))
-    t = t.filter(*wanted)
+    t, keys = grouped(t.filter(*wanted), basis, by, filters)
     parts = {name: part for metric in metrics for name, part in sums(metric, t, now).items()}
-    keys = {f"by__{name}": DIMENSIONS[name].key(t, basis) for name in by}
     expression = t.group_by(**keys).aggregate(**parts) if keys else t.aggregate(**parts)
-    return engine.run(expression, basis.table, files)
+    return engine.run(expression, {name: paths for name, paths in files.items() if paths})
 
 
-def _matches(t: Any, basis: Basis, name: str, value: Any) -> Any:
-    values = [value] if isinstance(value, str | int) else list(value)
-    if name in PREFIXES:
-        column = t[PREFIXES[name][1]]
-        found = [column.startswith(str(prefix)) for prefix in values]
-        return _any(found)
-    return DIMENSIONS[name].key(t, basis).isin(values)
+def _with_items(t: Any, *, is_known: bool) -> Any:
+    """Every row with what the directory says of its item: null where it does not know it, or where there is no lake of items."""
+    if is_known:
+        items = engine.table("items")
+        return t.left_join(items, t["item"] == items.code).drop("code")
+    schema = ibis.Schema.from_pyarrow(ITEMS)
+    return t.mutate(**{name: ibis.null(schema[name]) for name in schema if name != "code"})
 
 
 def _within(t: Any, scopes: Sequence[Scope]) -> Any:
     """The same reach as `accounts.queries.visible`, over the lake."""
     if not scopes:
         return ibis.literal(False)
-    return _any([_inside(t, scope) for scope in scopes])
+    return any_of([_inside(t, scope) for scope in scopes])
 
 
 def _inside(t: Any, scope: Scope) -> Any:
@@ -214,13 +223,6 @@ def _inside(t: Any, scope: Scope) -> Any:
         found &= t.organ_path.startswith(scope.organ)
     if scope.window:
         found &= t.window == scope.window
-    return found
-
-
-def _any(conditions: list[Any]) -> Any:
-    found = conditions[0]
-    for condition in conditions[1:]:
-        found |= condition
     return found
 
 
@@ -233,7 +235,7 @@ def _fits_cube(basis: Basis, by: Sequence[str], filters: Mapping[str, Any], scop
         basis.table == "services"
         and all(DIMENSIONS[name].in_cube for name in by)
         and all(name == "area" or (name in DIMENSIONS and DIMENSIONS[name].in_cube) for name in filters)
-        and all(map(is_coarse, [areas] if isinstance(areas, str) else areas))
+        and all(map(is_coarse, values_of(areas)))
         and all(is_coarse(scope.area) and not scope.organ and not scope.window for scope in scopes)
     )
 
@@ -255,8 +257,7 @@ def said(basis: Basis, start: date, end: date, filters: Mapping[str, Any], scope
     parts = [f"{basis.name_zh} {start:%Y-%m-%d} 至 {end:%Y-%m-%d}"]
     for name, value in filters.items():
         label = PREFIXES[name][0] if name in PREFIXES else DIMENSIONS[name].name
-        values = [value] if isinstance(value, str | int) else value
-        parts.append(f"{label} {'、'.join(map(str, values))}")
+        parts.append(f"{label} {'、'.join(map(str, values_of(value)))}")
     if Scope() not in scopes:
         parts.append("限本人管辖范围")
     parts.append("不含系统巡检" if basis is Basis.SERVICE_DAY else "不含系统巡检和已排除的评价")

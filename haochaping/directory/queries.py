@@ -193,6 +193,12 @@ def recheck() -> None:
     _cache.recheck()
 
 
+def edition(*kinds: str) -> str:
+    """A text that changes with every write to one of these kinds of master data."""
+    marks = dict(Edition.objects.filter(kind__in=kinds).values_list("kind", "mark"))
+    return ";".join(f"{kind} {marks.get(kind, '')}" for kind in kinds)
+
+
 def region(code: str) -> RegionInfo | None:
     return snapshot().region(code)
 

@@ -206,6 +206,11 @@ def indicator_map(area: str = "") -> Mapping[str, int]:
     return {norm.code: norm.level for norm in _norms() if area.startswith(norm.region)}
 
 
+def indicator_names() -> Mapping[str, str]:
+    """Code → text of every indicator anybody ever had; the newest text of a code that was worded anew."""
+    return {norm.code: norm.name for norm in sorted(_norms(), key=lambda norm: norm.valid_from)}
+
+
 def calendar(area: str = "") -> Calendar:
     """Working days of the nation, or of `area` with its local days: chinesecalendar plus our own rows."""
     _, years, days = _days()

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
 from haochaping.analytics import lake
-from haochaping.analytics.metrics import ORDERS, SERVICES
+from haochaping.analytics.columns import ITEMS, ORDERS, SERVICES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 CHINA = ZoneInfo("Asia/Shanghai")
 PLACE = {
@@ -19,13 +22,16 @@ PLACE = {
     "organ_path": "/P/O1/",
     "hall": "H1",
     "window": "W1",
+    "clerk": "C1",
     "item": "T1",
     "aspect": "service",
     "point": "",
     "mode": "on_site",
     "has_case": True,
+    "user_prop": 1,
     "channel": None,
     "level": None,
+    "indicators": None,
     "real_name": None,
     "excluded": False,
     "is_probe": False,
@@ -54,6 +60,7 @@ def service(on: str, level: int | None = None, *, rated: str | None = None, clos
         "lapse_level": lapse[1] if lapse else None,
         "level": level,
         "channel": 4 if level else None,
+        "indicators": [] if level else None,
         "real_name": False if level else None,
         "score": SCORES[level] if level else None,
         "best": 10 if level else None,
@@ -62,19 +69,30 @@ def service(on: str, level: int | None = None, *, rated: str | None = None, clos
 
 
 def order(on: str, due: str, answered: str | None = None, **more: Any) -> dict[str, Any]:
-    """An order dispatched that day, to be answered by `due`."""
+    """An order dispatched that day, to be answered by `due`; signed after two hours, and answered when `answered` says."""
     row = PLACE | {
         "dispatch_day": day(on),
         "answer_due": noon(due),
         "answered_at": noon(answered) if answered else None,
         "channel": 4,
         "level": 1,
+        "indicators": [],
         "real_name": False,
         "state": "rectifying",
+        "cause": "",
+        "severity": "general",
         "answer_kind": "submitted" if answered else "",
         "verdict": "",
         "was_called": False,
+        "was_signed": True,
+        "was_verified": bool(answered),
+        "was_submitted": bool(answered),
         "passed_review": False,
+        "was_late": False,
+        "was_redone": False,
+        "sign_minutes": 120,
+        "answer_minutes": (noon(answered) - noon(on)) // timedelta(minutes=1) if answered else None,
+        "close_minutes": None,
         "satisfied": 0,
         "verdicts": 0,
         "appealed": False,
@@ -84,7 +102,15 @@ def order(on: str, due: str, answered: str | None = None, **more: Any) -> dict[s
     return row | more
 
 
-def fill(services: list[dict[str, Any]], orders: list[dict[str, Any]] = ()) -> None:  # type: ignore[assignment]
+def item(code: str, *bundles: str, theme: str = "", kind: str = "01", enterprise: bool = False) -> dict[str, Any]:
+    """What the directory says of an item."""
+    told = {"code": code, "theme": theme, "item_kind": kind, "is_enterprise": enterprise}
+    return told | {"bundles": list(bundles)}
+
+
+def fill(
+    services: Sequence[dict[str, Any]], orders: Sequence[dict[str, Any]] = (), items: Sequence[dict[str, Any]] = ()
+) -> None:
     """The lake, made of exactly these."""
     changed: dict[str, dict[date, lake.File | None]] = {part: {} for part in lake.PARTS}
     by_day = defaultdict(list)
@@ -98,6 +124,8 @@ def fill(services: list[dict[str, Any]], orders: list[dict[str, Any]] = ()) -> N
             changed["services"][on] = lake.put("services", on, pa.Table.from_pylist(rows, SERVICES))
         for month, rows in by_month.items():
             changed["orders"][month] = lake.put("orders", month, pa.Table.from_pylist(rows, ORDERS))
+        if items:
+            changed["items"][lake.ALWAYS] = lake.put("items", lake.ALWAYS, pa.Table.from_pylist(list(items), ITEMS))
         for month in {on.replace(day=1) for on in by_day}:
             files = [file for on, file in changed["services"].items() if file and on.replace(day=1) == month]
             changed["cubes"][month] = lake.put_cube(month, None, [], files)

@@ -7,16 +7,20 @@ import subprocess
 import sys
 from random import Random
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pyarrow.parquet as pq
 import pytest
 from django.db import connection
 
 from haochaping.analytics import lake
+from haochaping.analytics.columns import ORDERS, SERVICES
 from haochaping.analytics.commands import rebuild_lake, refresh_lake
-from haochaping.analytics.metrics import METRICS, ORDERS, SERVICES
+from haochaping.analytics.metrics import METRICS
 from haochaping.analytics.models import Stale
 from haochaping.analytics.queries import figures
+from haochaping.directory.models import Edition, Item, Theme
+from haochaping.directory.queries import forget as forget_directory
 from haochaping.evaluation.models import Evaluation, ServiceEvent
 from haochaping.kit.config import ROOT
 from haochaping.outbox.commands import tell
@@ -24,7 +28,7 @@ from haochaping.outbox.models import Note
 from haochaping.policy.queries import forget as forget_policy
 from haochaping.rectification.models import Order
 from tests.analytics.lake_rows import day, noon
-from tests.analytics.record import event, lapse, order, rating, ruling
+from tests.analytics.record import AS_SERVED, event, lapse, order, rating, ruling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,9 +59,9 @@ def a_month(db: None) -> None:
     rating(event(1), 5, assurance="real_name")
     bad = event(2)
     rating(bad, 2, "11-03", assurance="real_name")
-    calls = [("approve", "callback", {}), ("record", "callback", {"result": "unreachable"}), ("record", "closed", {"result": "accepted"})]  # fmt: skip
+    calls = [("sign", "verifying", {}), ("confirm", "rectifying", {}), ("submit", "reviewing", {}), ("send_back", "rectifying", {}), ("approve", "callback", {}), ("record", "callback", {"result": "unreachable"}), ("record", "closed", {"result": "accepted"})]  # fmt: skip
     order(bad, "11-03", "11-10", ("open", "dispatched", {}), *calls, state="closed", real_name=True,
-          answered_at=noon("11-07"), answer_kind="submitted", verdict="accepted", was_called=True)  # fmt: skip
+          answered_at=noon("11-07"), closed_at=noon("11-08"), answer_kind="submitted", verdict="accepted", was_called=True)  # fmt: skip
     untrue = event(3, "11-04")
     rating(untrue, 1, "11-04")
     order(untrue, "11-04", "11-11", ("appeal", "appealing", {}), ("uphold", "voided", {}), state="voided", upheld=True)
@@ -91,6 +95,16 @@ def test_rows_become_figures(a_month: None) -> None:
         "callback_satisfied_rate": (1, 1),
         "appeal_rate": (1, 2),
         "upheld_rate": (1, 1),
+        "signed": (1, None),
+        "verified_in": (1, None),
+        "submitted": (1, None),
+        "reviewed": (1, None),
+        "closed": (1, None),
+        "overdue_rate": (0, 1),
+        "reopen_rate": (1, 1),
+        "hours_to_sign": (0, 1),
+        "days_to_answer": (4 * 24 * 60, 1),
+        "days_to_close": (5 * 24 * 60, 1),
     }
 
 
@@ -102,6 +116,32 @@ def test_a_rebuilt_lake_equals_a_refreshed_one(a_month: None) -> None:
     rebuild_lake(now=NOW)
     assert content() == refreshed
     assert len(refreshed) == 4 + 1 + 2  # days, month of orders, months of cubes
+
+
+def test_the_directory_of_today_is_in_the_lake_and_written_anew_when_it_changes(db: None) -> None:
+    rating(event(1, user_prop=2), 1, indicators=["101"], user_prop=2)
+    known = {"task_code": AS_SERVED["task_code"], "name": "不动产转移登记", "organ": "O", "area": "32"}
+    item = Item.objects.create(**known, kind="07", theme="住房", valid_from=day("01-01"), other_codes=["A-1"])
+    Theme.objects.create(code="home", name="买房一件事", items=["A-1"])
+    forget_directory()
+    refresh_lake(now=NOW)
+
+    def counted(**filters: Any) -> int:
+        return figures(["ratings"], [], day("11-01"), day("11-30"), filters, now=NOW).total["ratings"].numerator
+
+    assert counted(bundle="home", theme="住房", item_kind="07", party="enterprise", indicator="101") == 1
+    assert counted(is_enterprise=True) == 0
+    version = lake.read().version
+    refresh_lake(now=NOW)
+    assert lake.read().version == version, "nothing changed, nothing is written"
+    Item.objects.filter(pk=item.pk).update(is_for_enterprises=True)
+    Edition.objects.create(kind="items", mark=uuid4())
+    refresh_lake(now=NOW)
+    assert counted(is_enterprise=True) == 1
+    refreshed = content()
+    rebuild_lake(now=NOW)
+    assert content() == refreshed
+    forget_directory()
 
 
 def test_what_was_made_for_a_rating_is_known_by_its_case_number_and_an_inspection_by_its_mode(db: None) -> None:
@@ -210,7 +250,7 @@ def test_no_personal_data_is_in_the_lake(a_month: None) -> None:
     assert b"CANARY" not in blobs
     told = str(content())
     assert "CANARY" not in told
-    for leading_there in ("id", "project_no", "receipt", "phone", "name", "clerk", "assess_time", "device", "words"):
+    for leading_there in ("id", "project_no", "receipt", "phone", "name", "assess_time", "device", "words"):
         assert leading_there not in {*SERVICES.names, *ORDERS.names}
 
 
@@ -255,6 +295,7 @@ for n in range(start, start + 10_000):
 @pytest.fixture
 def writer_env(committing_db: Any, lake_directory: Path, tmp_path: Path) -> Iterator[dict[str, str]]:
     """A process of its own whose lake is ours: HCP_DATA's `lake`."""
+    forget_directory()
     here = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "analytics")])
     yield committing_db.env | {
         "HCP_DATA": str(lake_directory.parent),

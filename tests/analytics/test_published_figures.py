@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from haochaping.analytics import lake
-from haochaping.analytics.metrics import ORDERS, SERVICES
+from haochaping.analytics.columns import ORDERS, SERVICES
 from haochaping.analytics.queries import Table, figures
 from haochaping.evaluation.rules import Level
 from tests.analytics.lake_rows import order

@@ -8,6 +8,7 @@ import pytest
 
 from haochaping.accounts.commands import create_app
 from haochaping.accounts.signing import sign
+from haochaping.analytics.dimensions import DIMENSIONS
 from haochaping.analytics.export import statistics
 from haochaping.analytics.metrics import METRICS
 from haochaping.kit import clock
@@ -81,15 +82,29 @@ def test_without_words_it_is_every_metric_of_this_month(ask: Callable[..., Any])
     assert (told["from"], told["to"], len(told["metrics"])) == ("2026-11-01", "2026-11-20", len(METRICS))
 
 
+def test_every_dimension_can_be_asked_for_and_a_duration_says_its_measure(ask: Callable[..., Any]) -> None:
+    for name, dimension in DIMENSIONS.items():
+        status, told = ask(f"by={name}")
+        assert (status, bool(told["rows"])) == (200, True), name
+        asked = [key for key in told["metrics"] if METRICS[key].basis.table in dimension.tables]
+        assert len(asked) == len(told["metrics"]), "by default the metrics that have it"
+    _, told = ask("metrics=hours_to_sign&party=citizen&clerk=C1&is_enterprise=true&bundle=x&indicator=")
+    assert told["metrics"]["hours_to_sign"]["measure"] == "小时"
+    _, told = ask("metrics=hours_to_sign&week=2026-11-02")
+    assert told["rows"][0]["hours_to_sign"]["value"] == 2
+
+
 @pytest.mark.parametrize(
     ("query", "field", "code"),
     [
         ("metrics=goodness", "metrics", "unknown_metric"),
-        ("by=clerk", "by", "unknown_dimension"),
-        ("clerk=1", "clerk", "unknown_filter"),
+        ("by=customer", "by", "unknown_dimension"),
+        ("customer=1", "customer", "unknown_filter"),
         ("from=yesterday", "from", "not_a_day"),
         ("from=2026-11-20&to=2026-11-19", "to", "out_of_range"),
         ("from=2020-01-01", "to", "out_of_range"),
+        ("metrics=ratings&by=cause", "by", "not_of_this_metric"),
+        ("week=44", "week", "malformed"),
         ("level=five", "level", "malformed"),
         ("real_name=1", "real_name", "malformed"),
         ("item=%27%20OR%201%3D1--", "", ""),  # a value is data, whatever it looks like

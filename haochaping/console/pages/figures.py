@@ -48,6 +48,9 @@ def tile(compared: Compared) -> Tile:
     if metric.unit is Unit.RATIO:
         size = f"{abs(change) * 100:.2f}个百分点"
         is_same = f"{abs(change) * 100:.2f}" == "0.00"
+    elif metric.measure:
+        size = f"{abs(change):.1f} {metric.measure}"
+        is_same = f"{abs(change):.1f}" == "0.0"
     else:
         size = f"{abs(change):,.0f}" if metric.unit is Unit.COUNT else f"{abs(change):.2f}"
         is_same = not float(size.replace(",", ""))

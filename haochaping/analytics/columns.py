@@ -1,0 +1,91 @@
+"""What the lake holds: the columns of its tables. Pure.
+
+A row of `services` or `orders` stands for `n` cases: one in the files of single rows, many in the cubes. No personal data:
+nobody's name, number, words, device or exact time of rating, and no id that leads to them; a clerk is a work number.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+_moment = pa.timestamp("us", "UTC")
+_codes = pa.list_(pa.string())
+_place = [
+    ("area_path", pa.string()),
+    ("organ_code", pa.string()),
+    ("organ_path", pa.string()),
+    ("hall", pa.string()),
+    ("window", pa.string()),
+    ("clerk", pa.string()),
+    ("item", pa.string()),
+    ("aspect", pa.string()),
+    ("point", pa.string()),
+    ("mode", pa.string()),
+    ("has_case", pa.bool_()),  # false: made by us for a rating without a case
+    ("user_prop", pa.int8()),  # of whoever rated, else of whoever applied; null: not told
+    ("channel", pa.int8()),  # null: not rated
+    ("level", pa.int8()),  # null: not rated
+    ("indicators", _codes),  # as ticked; null: not rated
+    ("real_name", pa.bool_()),  # null: not rated
+    ("excluded", pa.bool_()),  # by the newest ruling
+    ("is_probe", pa.bool_()),
+]
+SERVICES = pa.schema(
+    [
+        ("service_day", pa.date32()),
+        ("closes_at", _moment),
+        ("rated_day", pa.date32()),  # null: not rated
+        ("counted_day", pa.date32()),  # of the rating, else of the lapse, else null
+        *_place,
+        ("lapse_level", pa.int8()),
+        ("score", pa.int16()),  # of the level by the policy of the rating day; null: the policy has no scores
+        ("best", pa.int16()),  # what that score is out of
+        ("n", pa.int32()),
+    ]
+)
+ORDERS = pa.schema(
+    [
+        ("dispatch_day", pa.date32()),
+        ("answer_due", _moment),
+        ("answered_at", _moment),
+        *_place,
+        ("state", pa.string()),
+        ("cause", pa.string()),  # "" before it is verified
+        ("severity", pa.string()),
+        ("answer_kind", pa.string()),  # submitted | explained | ""
+        ("verdict", pa.string()),
+        ("was_called", pa.bool_()),
+        # which steps it has ever been through, and how long each took from dispatch on (null: it has not)
+        ("was_signed", pa.bool_()),  # by the unit, or by the system in its place
+        ("was_verified", pa.bool_()),  # what it was about: confirmed, explained, or an appeal refused
+        ("was_submitted", pa.bool_()),  # a rectification, or an explanation
+        ("passed_review", pa.bool_()),
+        ("was_late", pa.bool_()),  # for any of its limits, however it went on
+        ("was_redone", pa.bool_()),  # sent back, not content, or opened again
+        ("sign_minutes", pa.int32()),  # to the unit's first signature
+        ("answer_minutes", pa.int32()),
+        ("close_minutes", pa.int32()),
+        ("satisfied", pa.int16()),  # answered callbacks and citizen's verdicts that were content
+        ("verdicts", pa.int16()),  # all of them
+        ("appealed", pa.bool_()),
+        ("decided", pa.bool_()),  # and not under appeal again
+        ("upheld", pa.bool_()),  # by the last decision
+        ("n", pa.int32()),
+    ]
+)
+# What the directory says today of the items that rows name: one row for each code under which an item is known.
+ITEMS = pa.schema(
+    [
+        ("code", pa.string()),
+        ("theme", pa.string()),
+        ("item_kind", pa.string()),
+        ("is_enterprise", pa.bool_()),
+        ("bundles", _codes),  # the “一件事” it is a part of
+    ]
+)
+# County × day × channel × point × mode × level, and what else the metrics of `services` ask of a row.
+CUBE = (
+    "service_day", "closes_at", "rated_day", "counted_day", "area_path", "channel", "point", "mode", "has_case", "level",
+    "lapse_level", "score", "best", "real_name", "excluded",
+)  # fmt: skip
+SCHEMAS = {"services": SERVICES, "orders": ORDERS, "items": ITEMS}
