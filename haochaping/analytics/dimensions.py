@@ -39,7 +39,9 @@ def _party(t: Expr, _: str) -> Expr:
 
 DIMENSIONS: dict[str, Dimension] = {
     "day": Dimension("日期", lambda t, day: t[day], in_cube=True),
-    "week": Dimension("周", lambda t, day: t[day].truncate("W"), in_cube=True),  # its Monday
+    "week": Dimension(
+        "周", lambda t, day: t[day].cast("timestamp").truncate("W").cast("date"), in_cube=True
+    ),  # its Monday
     "month": Dimension("月份", lambda t, day: t[day].strftime("%Y-%m"), in_cube=True),
     "quarter": Dimension("季度", _quarter, in_cube=True),
     "year": Dimension("年份", lambda t, day: t[day].strftime("%Y"), in_cube=True),

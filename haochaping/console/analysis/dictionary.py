@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from haochaping.analytics.metrics import DIMENSIONS, METRICS
+from haochaping.analytics.dimensions import DIMENSIONS
+from haochaping.analytics.metrics import METRICS
 from haochaping.console.access import needs
 from haochaping.console.rules import MAY_OPEN
 
