@@ -32,8 +32,10 @@ def person_of(request: HttpRequest) -> Person:
 
 
 def actor_of(request: HttpRequest) -> Actor:
-    """Whoever is logged in, as one who acts; 403 for nobody."""
-    return person_of(request).actor()
+    """Whoever is logged in, as one who acts, in the roles for which the page is open; 403 for nobody."""
+    actor = person_of(request).actor()
+    opened_to: frozenset[Role] = getattr(request, "opened_to", frozenset())
+    return actor.only_as(opened_to) if opened_to else actor
 
 
 def visible(

@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
 WINDOW_MS, text_to_sign = signatures.WINDOW_MS, signatures.text_to_sign  # contract §3
 
 
@@ -198,6 +195,14 @@ class Actor:
         if not self.grants:
             return self.scopes if role in self.roles else ()
         return tuple(scope for held, scope in self.grants if held is role)
+
+    def only_as(self, roles: Iterable[Role]) -> Actor:
+        """The actor with none but these roles, and where they hold one of them: what opens a page also bounds what it shows."""
+        held = self.roles & frozenset(roles)
+        if not self.grants or held == self.roles:
+            return replace(self, roles=held)
+        grants = tuple((role, scope) for role, scope in self.grants if role in held)
+        return replace(self, roles=held, grants=grants, scopes=tuple(dict.fromkeys(scope for _, scope in grants)))
 
     @property
     def is_system(self) -> bool:

@@ -14,7 +14,7 @@ import pytest
 from django.db import transaction
 from django.urls import get_resolver, reverse
 
-from haochaping.accounts.models import Person
+from haochaping.accounts.models import Grant, Person
 from haochaping.accounts.rules import ONLOOKERS, Role
 from haochaping.kit.clock import held_at
 from tests.cast import logged_in
@@ -173,6 +173,22 @@ def test_what_lies_in_another_city_is_not_there_whatever_is_tried(world, role):
                     wrong[name].append((url, part, found))
     assert not wrong, dict(wrong)
     assert not changed(before), changed(before)
+
+
+@pytest.mark.parametrize("role", (Role.CITY, Role.OPERATOR, Role.HANDLER))
+def test_a_second_hat_worn_there_opens_no_page_of_the_first(world, role):
+    """Who observes Suzhou and works in Nanjing works in Nanjing only; who administers everywhere sees nobody's data by it."""
+    person = Person.objects.get(pk=next(actor.id for (held, _), actor in world.away.items() if held is role))
+    Grant.objects.create(person=person, role=Role.OBSERVER, area="3205")
+    Grant.objects.create(person=person, role=Role.ADMIN)
+    client, wrong = logged_in(person), defaultdict(list)
+    for name in SAMPLES:
+        if opens(name, role) and not opens(name, Role.OBSERVER) and not opens(name, Role.ADMIN):
+            for url in addresses(name, world):
+                found = {client.get(url).status_code, client.post(url, FACTS).status_code}
+                if not found <= {404, 405} or found == {405}:
+                    wrong[name].append((url, found))
+    assert not wrong, dict(wrong)
 
 
 @pytest.mark.parametrize("role", Role)
