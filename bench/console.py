@@ -132,6 +132,7 @@ DRAWN = {
     "opened_at": "l.at", "dispatched_at": "l.at", "step_since": "l.at", "answer_due": "l.at + interval '7 days'",
     "step_due": "CASE WHEN l.s IN ('closed', 'voided') THEN NULL ELSE l.at + (3 + l.b % 20) * interval '1 day' END",
     "closed_at": "CASE WHEN l.s IN ('closed', 'voided') THEN l.at + (4 + l.b % 12) * interval '1 day' END",
+    "archived_at": "CASE WHEN l.s IN ('closed', 'voided') AND l.at < now() - interval '45 days' THEN l.at + interval '45 days' END",
     "answered_at": "CASE WHEN l.s IN ('closed', 'reviewing', 'callback') THEN l.at + (1 + l.b % 8) * interval '1 day' END",
     "was_late": "l.a % 17 = 0", "is_true": "l.a % 4 <> 0", "is_reasonable": "l.a % 5 <> 0",
     "cause": "(ARRAY['attitude','efficiency','procedure','guide','material','system','policy','environment','other'])[1 + l.a % 9]",
@@ -142,7 +143,7 @@ DRAWN = {
 }  # fmt: skip
 SEARCH = """
 INSERT INTO rectification_ordersearch (id, grams)
-SELECT o.id, ARRAY['#state=' || CASE WHEN o.closed_at IS NULL THEN 'open' ELSE o.state END, '#level=' || o.level,
+SELECT o.id, ARRAY['#stage=' || CASE WHEN o.archived_at IS NOT NULL THEN 'archived' WHEN o.closed_at IS NULL THEN 'open' ELSE o.state END, '#level=' || o.level,
     '#area=' || left(o.area_path, 4), '#area=' || o.area_path, '#organ={office}', '#organ=' || o.organ_code, '#cause=' || o.cause, '#severity=' || o.severity,
     '#verdict=' || o.verdict, '#real=' || initcap(o.real_name::text)]
     || ARRAY(SELECT DISTINCT g FROM unnest(w.grams || m.grams || p.grams) g)
@@ -154,11 +155,12 @@ LISTS = {
     "在办，两个条件": "state=open&area=3205&level=1",
     "全部，地区和满意度": "state=all&area=3205&level=1",
     "已办结，原因和核验结果": "state=closed&cause=environment&verdict=unsatisfied",
+    "已归档，原因和核验结果": "state=archived&cause=environment&verdict=unsatisfied",
     "检索文字和满意度": "state=all&q=叫号机&level=2",
     "检索两个词和地区": "state=all&q=推诿不办 停车场&area=3201",
     "检索一个字和派发日": "state=all&q=证&since={year}",
     "申诉过且重办过": "state=all&appealed=true&reopened=true",
-    "单位和曾超期": "state=closed&organ=民政局&was_late=true",
+    "单位和曾超期": "state=archived&organ=民政局&was_late=true",
     "事项和难易": "state=all&item=11320000014000123X3320000000123&severity=complex",
     "查不到的": "state=all&q=火星 地球&level=1",
 }

@@ -114,12 +114,12 @@ class OrderFilter(filters.FilterSet):  # type: ignore[misc]
     def by_end(self, rows: QuerySet[Order], _name: str, day: date) -> QuerySet[Order]:
         return narrow(rows, now=self.now, end=day)
 
-    def narrowed(self, rows: QuerySet[Order], state: str = "", *, are_many: bool = False) -> QuerySet[Order]:
-        """Of these rows, which are filtered by all else already, those that hold the words. `state`: one like which all stand."""
+    def narrowed(self, rows: QuerySet[Order], stage: str = "", *, are_many: bool = False) -> QuerySet[Order]:
+        """Of these rows, which are filtered by all else already, those that hold the words. `stage`: that of them all."""
         asked = self.asked
         if self.view is View.OPENED:
             return called(rows, asked.get("q", ""))
-        marks = marks_of(state=state, **{name: asked[name] for name in MARKED if name in asked}) + marks_for(self.actor)
+        marks = marks_of(stage=stage, **{name: asked[name] for name in MARKED if name in asked}) + marks_for(self.actor)
         return holding(rows, asked["q"], marks, are_many=are_many) if "q" in asked else rows
 
     @property

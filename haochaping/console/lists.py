@@ -13,6 +13,7 @@ from django.utils.functional import cached_property
 from haochaping.console.columns import BY_KEY
 from haochaping.rectification.queries import is_overdue
 from haochaping.rectification.rules import STATE_NAMES, State
+from haochaping.rectification.search import ARCHIVED, OPEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 COUNTED = 1_000  # ended orders are counted so far and no further
 SIZES = (20, 50, 100)  # lines of a page
 ENDED = (State.CLOSED, State.VOIDED)
-ARCHIVED = "archived"
 OVER = (*ENDED, ARCHIVED)  # the ended ones that may still be taken up again stand apart from those that may not
 TABS = (
     *(("open", "在办"), ("late", "超期")),
@@ -83,7 +83,7 @@ def of_tab(asked: OrderFilter, tab: str, now: datetime, *, are_many: bool = Fals
         return asked.narrowed(rows, are_many=are_many)
     if tab == ARCHIVED:
         rows = rows.filter(closed_at__isnull=False, archived_at__isnull=False)
-        return asked.narrowed(rows, are_many=are_many)
+        return asked.narrowed(rows, ARCHIVED, are_many=are_many)
     if tab in ENDED:
         rows = rows.filter(state=tab, closed_at__isnull=False, archived_at=None)
         return asked.narrowed(rows, tab, are_many=are_many)
@@ -92,7 +92,7 @@ def of_tab(asked: OrderFilter, tab: str, now: datetime, *, are_many: bool = Fals
         rows = rows.filter(is_overdue(now))
     elif tab != "open":
         rows = rows.filter(state=tab)
-    return asked.narrowed(rows, State.DISPATCHED)
+    return asked.narrowed(rows, OPEN)
 
 
 def may_sort(tab: str, key: str, tally: Tally) -> bool:

@@ -117,7 +117,14 @@ class Order(models.Model):
             models.Index(fields=["id"], name="order_set_aside", condition=Q(set_aside=True)),
             # the lists: open ones most urgent first, ended ones newest first, and what is rare among a million
             models.Index(fields=["step_due", "order_no"], name="order_open", condition=Q(closed_at=None)),
-            models.Index(fields=["-closed_at", "-order_no"], name="order_ended", condition=Q(closed_at__isnull=False)),
+            models.Index(  # not yet archived: these are few
+                fields=["-closed_at", "-order_no"],
+                name="order_ended",
+                condition=Q(closed_at__isnull=False, archived_at=None),
+            ),
+            models.Index(
+                fields=["-closed_at", "-order_no"], name="order_archived", condition=Q(archived_at__isnull=False)
+            ),
             models.Index(  # a place's orders, judged in the index by what lists are filtered by
                 fields=["area_path", "state", "cause", "verdict", "level", "severity"],
                 name="order_by_place",

@@ -62,6 +62,7 @@ def move(
     part = workflow.part_for(line, parts)
     target = workflow.step(line.source, verb, part, facts, standing)
     clean = workflow.read(line, facts, standing)
+    stage = search.stage_of(order)
     history = _history(order, verb, part, actor, source=line.source, target=target, now=now)
     history.facts = {**clean, "warnings": to_json(cautions_for(order, clean))} if "reply" in clean else clean
     leave(order, verb, Happening(clean, now, target, by_operator=part is Part.OPERATOR))
@@ -75,7 +76,7 @@ def move(
     history.facts = _for_ever(order, history)
     history.save(force_insert=True)
     order.save(force_update=True)
-    search.note(order, clean, source=line.source)
+    search.note(order, clean, stage=stage)
     notices.tell(order, history)
     texts.tell_rater(order, history, rules_)
     is_same = target is line.source

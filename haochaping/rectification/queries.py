@@ -16,7 +16,7 @@ from haochaping.rectification.effects import rulebook
 from haochaping.rectification.facts import Event, brief, facts_for, last_day, timeline
 from haochaping.rectification.models import Move, OpenedTo, Order
 from haochaping.rectification.progress import PublicStep, public_progress
-from haochaping.rectification.search import holding, marks_of
+from haochaping.rectification.search import OPEN, holding, marks_of
 from haochaping.rectification.sight import (
     NOT_FOUND,
     REVEAL,
@@ -172,7 +172,8 @@ def narrow(
     if end is not None:
         orders = orders.filter(dispatch_day__lte=end)
     if text.strip():
-        orders = holding(orders, text, marks_of(state=State.DISPATCHED if state == "open" else state, level=level))
+        stage = OPEN if state == "open" or (state and State(state).is_open) else ""  # ended may be archived or not
+        orders = holding(orders, text, marks_of(stage=stage, level=level))
     exact = {"cause": cause, "severity": severity, "verdict": verdict, "task_code": item, "route": route}
     orders = orders.filter(**{name: value for name, value in exact.items() if value})
     if real_name is not None:

@@ -26,6 +26,7 @@ SEARCHED = ("findings", "measures", "reply")  # facts of moves that those rated 
 NEWLY = frozenset(
     {*SEARCHED, "organ", "co_organs", "cause", "severity"}
 )  # facts after which an order is found by something else
+OPEN, ARCHIVED = "open", "archived"
 AREAS = (4, 6)  # digits of a city's and a county's prefix
 _NUMBER = re.compile(r"CP\d[\dA-Z-]*")  # how an order's number begins
 
@@ -35,10 +36,15 @@ def row(order: Order, words: str) -> dict[str, Any]:
     return {"id": order.id, "grams": _grams(order, words, (), shared=False)}
 
 
-def note(order: Order, facts: Mapping[str, Any], *, source: State) -> None:
-    """After a move with these facts from `source`: find the order by what it says now, if it says something else."""
-    if NEWLY & set(facts) or marks_of(state=source) != marks_of(state=order.state):
+def note(order: Order, facts: Mapping[str, Any], *, stage: str) -> None:
+    """After a move with these facts from `stage`: find the order by what it says now, if it says something else."""
+    if NEWLY & set(facts) or stage != stage_of(order):
         index(order)
+
+
+def stage_of(order: Order) -> str:
+    """How far an order has come, as the tabs of the lists tell apart: open, its state once it has ended, archived."""
+    return ARCHIVED if order.archived_at else OPEN if State(order.state).is_open else order.state
 
 
 def index(order: Order) -> None:
@@ -91,7 +97,7 @@ def called(orders: QuerySet[Order], text: str) -> QuerySet[Order]:
 
 def marks_of(
     *,
-    state: str = "",
+    stage: str = "",
     level: object = None,
     area: str = "",
     cause: str = "",
@@ -100,10 +106,9 @@ def marks_of(
     real_name: bool | None = None,
     organ: str = "",
 ) -> list[str]:
-    """What an order's row in the index of words says besides words. `area`: a prefix, of which only cities and counties have a mark."""
-    stage = "open" if state and State(state).is_open else state
+    """What an order's row in the index of words says besides words. `stage`: as `stage_of`. `area`: a prefix, of which only cities and counties have a mark."""
     values = {
-        "state": stage,
+        "stage": stage,
         "level": level,
         "area": area if len(area) in AREAS else "",
         "cause": cause,
@@ -129,8 +134,8 @@ def _places(organ_path: str, area_path: str) -> set[str]:
 
 
 def _grams(order: Order, words: str, said: Iterable[str], *, shared: bool) -> list[str]:
-    names = ("state", "level", "cause", "severity", "verdict", "real_name")
-    marks = marks_of(**{name: getattr(order, name) for name in names})
+    names = ("level", "cause", "severity", "verdict", "real_name")
+    marks = marks_of(stage=stage_of(order), **{name: getattr(order, name) for name in names})
     places = _places(order.organ_path, order.area_path)
     for path, area in (
         OrderPart.objects.filter(order_id=order.pk).values_list("organ_path", "area_path") if shared else ()
