@@ -175,7 +175,7 @@ def test_what_lies_in_another_city_is_not_there_whatever_is_tried(world, role):
     assert not changed(before), changed(before)
 
 
-@pytest.mark.parametrize("role", (Role.CITY, Role.OPERATOR, Role.HANDLER))
+@pytest.mark.parametrize("role", [Role.CITY, Role.OPERATOR, Role.HANDLER])
 def test_a_second_hat_worn_there_opens_no_page_of_the_first(world, role):
     """Who observes Suzhou and works in Nanjing works in Nanjing only; who administers everywhere sees nobody's data by it."""
     person = Person.objects.get(pk=next(actor.id for (held, _), actor in world.away.items() if held is role))
