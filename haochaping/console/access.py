@@ -51,7 +51,8 @@ def needs(*roles: Any, fresh: bool = False) -> Callable[[Page], Page]:
                 raise Refused("not_your_role", 403, _not_yours(person))
             if fresh and (asked := proof.ask(request, person)) is not None:
                 return asked
-            request.opened_to = frozenset(roles)  # type: ignore[attr-defined]  a role shows nothing on another's page
+            # a role shows nothing on another's page
+            request.opened_to = frozenset(roles)  # type: ignore[attr-defined]
             answer = page(request, *args, **kwargs)
             add_never_cache_headers(answer)
             return answer
