@@ -67,40 +67,15 @@ READER_OF = {  # of each route: the first of these who may open it
 STATES = ("dispatched", "verifying", "appealing", "rectifying", "reviewing", "callback", "closed", "voided")
 READERS = ("rectifier", "supervisor", "operator", "reviewer", "clerk", "observer", "analyst")
 APPEAL = {"kind": "malicious", "reason": "多次来电辱骂，与办理无关。", "evidence": "通话记录"}
-PAGES = {
-    "rectifier": (
-        "",
-        "orders/",
-        "orders/{dispatched}/",
-        "orders/{verifying}/",
-        "directory/",
-        "password",
-        "notices/",
-        "notices/?kind=late&unread=1",
-        "notices/settings",
-        "templates/",
-        "templates/new",
-        "consequences/",
-        "consequences/{ordered}/",
-    ),
-    "operator": ("", "orders/{callback}/", "callbacks/", "callbacks/?kind=sampled&stands=again"),
+PAGES = {  # besides the routes without an object and the orders in every state, which have tests of their own
+    "rectifier": ("", "orders/", "notices/?kind=late&unread=1", "consequences/", "consequences/{ordered}/"),
+    "operator": ("", "callbacks/?kind=sampled&stands=again"),
     "supervisor": (
         "",
         "orders/?state=all&q=none",
         "orders/{late}/",
-        "overview/",
-        "policy/",
-        "calendar/",
-        "exchange/",
-        "pressings/",
-        "templates/new",
-        "supervision/",
         "supervision/?show=soon",
-        "meetings/",
-        "briefs/",
-        "briefs/new",
         "briefs/{brief}/",
-        "consequences/",
         "consequences/{proposed}/",
         "consequences/{ordered}/",
         "consequences/of/{voided}",
@@ -108,14 +83,12 @@ PAGES = {
         "calendar/waiting/{waiting}/agree",
         "calendar/waiting/{waiting}/refuse",
     ),
-    "leader": ("supervision/", "meetings/", "briefs/{submitted}/"),
-    "observer": ("orders/", "orders/{verifying}/"),
+    "leader": ("", "briefs/{submitted}/"),
+    "observer": ("orders/",),
     "admin": (
         "",
         "directory/?kind=windows",
-        "people/",
         "people/?q=rect&role=handler",
-        "people/new",
         "people/{person}/",
         "people/{person}/edit",
         "people/{person}/switch",
@@ -131,7 +104,7 @@ PAGES = {
         "people/{person}/sessions/end",
         "locks/",
     ),
-    "audit": ("audit/", "audit/?who=rectifier&result=ok"),
+    "audit": ("audit/?who=rectifier&result=ok",),
     "clerk": ("", "notices/", "overview/", "orders/{opened}/"),
 }
 
@@ -267,22 +240,26 @@ def is_sound(axe: Callable[[Page], list[str]], fits: Callable[[Page], bool]) -> 
 
 @pytest.fixture
 def read_all(visit: Visit, axe: Callable[[Page], list[str]], fits: Callable[[Page], bool], live: Live) -> Any:
-    """`read_all(username, paths)`: what is wrong with these pages on a desk's screen and on a phone's, all of it at once."""
+    """`read_all(username, paths)`: what is wrong with these pages on a desk's screen and on a phone's, all of it at once.
 
-    def read(username: str, paths: Iterable[str]) -> list[str]:
+    `sparing`: axe, which takes most of the time, reads every other page on a phone only and the rest on a desk only.
+    """
+
+    def read(username: str, paths: Iterable[str], *, sparing: bool = False) -> list[str]:
         page = visit(width=WIDTHS[-1], height=900, storage_state=SIGNED_IN.get(username))
         if username not in SIGNED_IN:
             log_in(page, live, username)
             SIGNED_IN[username] = page.context.storage_state()
         found = []
-        for path in paths:
+        for n, path in enumerate(paths):
             answer = page.goto(f"{live.url}/console/{path}")
             assert answer is not None
             if answer.status != 200 or "/login" in page.url:
                 found.append(f"{path}: {answer.status} {page.url}")
             for width in reversed(WIDTHS):
                 page.set_viewport_size({"width": width, "height": 900})
-                found += [f"{path} {width}: {line}" for line in axe(page)]
+                if not sparing or width == WIDTHS[n % len(WIDTHS)]:
+                    found += [f"{path} {width}: {line}" for line in axe(page)]
                 found += [] if fits(page) else [f"{path} {width}: over the edge"]
             page.set_viewport_size({"width": WIDTHS[-1], "height": 900})
         return found
@@ -306,7 +283,7 @@ def test_every_route_that_a_link_may_open_fits_and_axe_finds_nothing(
             answer = client.get(f"/console/{path}")
             assert answer.status_code in {200, 302, 405}, f"{name}: {answer.status_code}"
             paths += [path] if answer.status_code == 200 and "html" in answer.get("Content-Type", "") else []
-    assert read_all(username, paths) == []
+    assert read_all(username, paths, sparing=True) == []
 
 
 @pytest.mark.parametrize("username", READERS)
@@ -314,7 +291,7 @@ def test_an_order_in_every_state_fits_and_axe_finds_nothing(
     read_all: Any, scene: dict[str, str], username: str
 ) -> None:
     seen = STATES[1:] if username == "clerk" else STATES  # a clerk is asked once it is signed
-    assert read_all(username, [f"orders/{scene[state]}/" for state in seen]) == []
+    assert read_all(username, [f"orders/{scene[state]}/" for state in seen], sparing=True) == []
 
 
 def test_the_login_its_error_and_its_lock_are_fit_to_be_read(

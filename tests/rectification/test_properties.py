@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from haochaping.rectification.queries import Offer
 
 pytestmark = pytest.mark.django_db
+FURTHER = int(os.environ.get("HCP_FURTHER", "1"))  # times as many walks, for whoever changed the way of an order
 CASE, NAME, PHONE, CARD = "NJ-CANARY-5519", "孙密探", "13955512345", "320102197703075519"
 CANARIES = (CASE, NAME, PHONE, CARD)
 # What may put off the answer: its severity was found, more time was granted, or the rating came back into the figures.
@@ -142,7 +144,7 @@ def check(before: Order, order: Order, verb: str, now: datetime, cast: Cast) -> 
     assert not [word for word in CANARIES if word in told]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12 * FURTHER, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(walk=steps, consents=st.booleans())
 def test_no_sequence_of_moves_loses_an_order_stops_its_clock_or_shows_the_rater(
     cast: Cast, walk: list[tuple[int, int, int]], consents: bool
@@ -173,7 +175,7 @@ def test_no_sequence_of_moves_loses_an_order_stops_its_clock_or_shows_the_rater(
         transaction.set_rollback(True)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10 * FURTHER, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(walk=steps)
 def test_left_alone_from_anywhere_it_is_escalated_and_never_forgotten(
     cast: Cast, walk: list[tuple[int, int, int]]
