@@ -5,6 +5,7 @@ from __future__ import annotations
 from procrastinate.contrib.django import app
 
 from haochaping.analytics import commands, triggers
+from haochaping.analytics.problems import finding
 from haochaping.kit import clock
 
 
@@ -18,3 +19,9 @@ def refresh_lake(timestamp: int) -> None:  # noqa: ARG001
 @app.task(queue="lake", lock="lake", queueing_lock="consequences", pass_context=False)
 def propose_consequences(timestamp: int) -> None:  # noqa: ARG001
     triggers.propose_consequences(now=clock.now())
+
+
+@app.periodic(cron="40 6 * * *")
+@app.task(queue="lake", lock="lake", queueing_lock="problems", pass_context=False)
+def find_problems(timestamp: int) -> None:  # noqa: ARG001
+    finding.look(now=clock.now())

@@ -12,3 +12,13 @@ class Stale(models.Model):
     part = models.CharField(max_length=8)  # services | orders
     day = models.DateField()
     since = models.DateTimeField()
+
+
+from haochaping.analytics.problems.models import (  # noqa: E402, F401  Django looks here
+    CaseStep,
+    ExcellentCase,
+    Problem,
+    ProblemMeasure,
+    ProblemStep,
+    ProblemUnit,
+)

@@ -46,6 +46,23 @@ def codes_of(typed: str, names: Mapping[str, str], what: str = "单位") -> list
     ]
 
 
+def all_codes_of(typed: str, names: Mapping[str, str], what: str) -> list[str]:
+    """As `code_of`, line by line, for things of which many share a name: a whole name, or the only name that fits, means all
+    that bear it. A line may begin with a code.
+    """
+    by_name: dict[str, list[str]] = {}
+    for code, name in names.items():
+        by_name.setdefault(name, []).append(code)
+    unique = {name: name for name in by_name}
+    found: list[str] = []
+    for line in BETWEEN.split(typed):
+        words = line.split()
+        if not words:
+            continue
+        found += [words[0]] if words[0] in names else by_name[code_of(line, unique, what)]
+    return list(dict.fromkeys(found))
+
+
 def _split(part: str) -> list[str]:
     """Codes were always taken with blanks between them."""
     words = part.split()

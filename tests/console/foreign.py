@@ -19,6 +19,9 @@ from haochaping.accounts import sessions
 from haochaping.accounts.models import Grant, Person
 from haochaping.accounts.queries import app_info
 from haochaping.accounts.rules import Role, Scope
+from haochaping.analytics.problems import cases
+from haochaping.analytics.problems import commands as problems
+from haochaping.analytics.problems.drafts import Draft as ProblemDraft
 from haochaping.channels.callouts.commands import draw_callouts, take_next
 from haochaping.channels.desk.commands import record_entry
 from haochaping.channels.desk.forms import Typed
@@ -163,6 +166,13 @@ def _orders(world: World) -> dict[str, Any]:
     files = evidence.bring(order_id=order.pk, actor=handler, name="大厅.png", raw=picture(), now=NOW)
     own = lists.save_filter(handler, "orders", name=f"{MARK}筛选", query="state=all", is_default=False, now=NOW)
     notice = Notice.objects.filter(recipient__in=[actor.id for actor in world.home.values()])[0]
+    drafted = ProblemDraft(
+        title=f"{MARK}问题", description="排队久", items=[SUZHOU_ITEM], orders=[order.order_no], due="2026-07-10"
+    )
+    problem = problems.register(drafted, actor=city, now=NOW)
+    problems.act(problem.pk, "measure", {"text": f"{MARK}措施", "in_force": "2026-06-10"}, actor=handler, now=NOW)
+    told = dict.fromkeys(("title", "background", "practice", "effect"), f"{MARK}案例")
+    world.made |= {"problem": problem, "case": cases.nominate(SUZHOU, told, actor=handler, now=NOW)}
     world.made |= {"brief": brief, "files": files, "filter": own, "notice": notice}
     return {"order": order, "moved": moved, "consequence": record, "template": template}
 

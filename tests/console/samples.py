@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from haochaping.analytics.problems.rules import CASE_STEPS
+from haochaping.analytics.problems.rules import STEPS as PROBLEM_STEPS
 from haochaping.rectification.consequences.rules import STEPS
 from haochaping.rectification.models import Order
 from haochaping.rectification.workflow import VERBS
-from tests.cast import PROVINCE_OFFICE, SUZHOU
+from tests.cast import NANJING, NANJING_ITEM, PROVINCE_OFFICE, SUZHOU, SUZHOU_ITEM
 from tests.console.foreign import MARK
 
 if TYPE_CHECKING:
@@ -53,6 +55,12 @@ SAMPLES: dict[str, Callable[[World], list[dict[str, Any]]]] = {
         {"pk": w.consequence.pk, "verb": verb} for verb in sorted({one.verb for one in STEPS})
     ],
     "consequence_admonish": lambda w: [_order(w)],
+    "problem": lambda w: [{"pk": w.problem.pk}],
+    "problem_edit": lambda w: [{"pk": w.problem.pk}],
+    "problem_act": lambda w: [{"pk": w.problem.pk, "verb": step.verb} for step in PROBLEM_STEPS],
+    "case": lambda w: [{"pk": w.case.pk}],
+    "case_edit": lambda w: [{"pk": w.case.pk}],
+    "case_act": lambda w: [{"pk": w.case.pk, "verb": step.verb} for step in CASE_STEPS],
     "callback_back": lambda w: [{"order_no": w.moved.order_no}],
     "pressing": lambda w: [{"order_no": w.moved.order_no, "n": w.moved.moves}],
     "notice_read": lambda w: [{"pk": w.notice.pk}],
@@ -164,6 +172,15 @@ BODIES: list[tuple[str, Callable[[World], dict[str, Any]]]] = [
     ("telephone", lambda w: {"do": "enter", "order": w.moved.order_no, "level": "5", "proof": "REC-20260610-0007"}),
     ("inspection_new", lambda _: {"at": "w:SZ-A01", "inspected_on": "2026-06-10", "inspectors": "张", "proof": "JC-1", "level": "5", "words": "好"}),
     ("consequence_new", lambda _: {"kind": "talk", "subject_kind": "organ", "subject": SUZHOU, "title": "约谈一次", "text": "请说明原因"}),
+    ("problem_new", lambda _: {"title": "别处", "description": "排队", "items": SUZHOU_ITEM, "due": "2026-07-10"}),
+    ("problem_new", lambda w: {
+        "title": "别处", "description": "排队", "items": NANJING_ITEM, "due": "2026-07-10", "orders": w.order.order_no,
+    }),
+    ("problem_new", lambda _: {"title": "别处", "description": "排队", "items": NANJING_ITEM, "lead": SUZHOU, "due": "2026-07-10"}),
+    ("case_new", lambda _: {"organ": SUZHOU, "title": "别处", "background": "久", "practice": "改", "effect": "好"}),
+    ("case_new", lambda w: {
+        "organ": NANJING, "problem": str(w.problem.pk), "title": "别处", "background": "久", "practice": "改", "effect": "好",
+    }),
     ("reply_template_new", lambda _: {"title": "别处", "text": "您好。", "cause": "", "owner": "3205|"}),
     ("reply_template_new", lambda _: {"title": "别处", "text": "您好。", "cause": "", "owner": f"3205|/{PROVINCE_OFFICE}/{SUZHOU}/"}),
     ("questionnaire_new", lambda _: {

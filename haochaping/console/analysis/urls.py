@@ -4,8 +4,20 @@ from __future__ import annotations
 
 from django.urls import path
 
-from haochaping.console.analysis import dictionary
+from haochaping.console.analysis import cases, dictionary, measures, problem_form, problems
 
 urlpatterns = [
     path("analysis/metrics/", dictionary.metrics, name="metrics"),
+    path("analysis/problems/", problems.problems, name="problems"),
+    path("analysis/problems/export", problems.export, name="problems_export"),
+    path("analysis/problems/new", problem_form.problem_new, name="problem_new"),
+    path("analysis/problems/<int:pk>/", problems.problem, name="problem"),
+    path("analysis/problems/<int:pk>/edit", problem_form.problem_edit, name="problem_edit"),
+    path("analysis/problems/<int:pk>/<str:verb>", problems.act, name="problem_act"),
+    path("analysis/effects/", measures.effects, name="effects"),
+    path("analysis/cases/", cases.cases, name="cases"),
+    path("analysis/cases/new", cases.case_new, name="case_new"),
+    path("analysis/cases/<int:pk>/", cases.case, name="case"),
+    path("analysis/cases/<int:pk>/edit", cases.case_edit, name="case_edit"),
+    path("analysis/cases/<int:pk>/<str:verb>", cases.case_act, name="case_act"),
 ]

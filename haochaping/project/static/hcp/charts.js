@@ -10,7 +10,7 @@
    Table  data-across   bars lie (ranks, long names)           data-top="20"   draw the first 20 rows only
           data-newest   rows come newest first: draw them turned data-near       the percent axis need not start at 0 (lines only)
           data-high     a taller chart                           <tr data-max="40"> the end of that axis of a radar (default 100)
-          <tr data-none> is not drawn (a sum)
+          <tr data-none> is not drawn (a sum)            <tr data-mark="措施1"> a line across at this row, with that word (bar, line)
    Where  before the table, or before the <details> or .scroll that holds it; or into <div class="chart" data-of="id of the table">.
    Click  on a bar or point opens the first link of its row; the keyboard has the same link in the table.
    None   without this script, on paper and in large type (html.elder): the table alone, opened. ECharts must be on the page before:
@@ -46,7 +46,7 @@
       Array.prototype.forEach.call(body.rows, function (row) {
         if (row.hasAttribute("data-none") || row.cells.length < 2) { return; }
         var link = row.querySelector("a[href]");
-        rows.push({ name: saidIn(row.cells[0]), cells: Array.prototype.slice.call(row.cells, 1), link: link && link.href, max: Number(row.dataset.max || 100) });
+        rows.push({ name: saidIn(row.cells[0]), cells: Array.prototype.slice.call(row.cells, 1), link: link && link.href, mark: row.dataset.mark, max: Number(row.dataset.max || 100) });
       });
     });
     if (table.hasAttribute("data-top")) { rows = rows.slice(0, Number(table.dataset.top)); }
@@ -136,11 +136,13 @@
       axisLabel: Object.assign({ hideOverlap: true, overflow: "truncate", width: across ? (slim ? 84 : 150) : undefined, rotate: !across && slim && names.length > 6 ? 45 : 0 }, label)
     };
     if (across) { grid.top = many ? 40 : 8; }
+    var marks = across ? [] : data.rows.filter(function (row) { return row.mark; }).map(function (row) { return { xAxis: row.name, label: { formatter: row.mark } }; });
+    if (marks.length) { grid.top += 24; }
     return {
       grid: grid, legend: { show: many, top: 0, left: 0, itemGap: 14, type: slim ? "plain" : "scroll", textStyle: label },
       xAxis: across ? scales : category, yAxis: across ? category : scales,
       tooltip: tooltip(data, how, "axis"),
-      series: data.columns.map(function (column) {
+      series: data.columns.map(function (column, n) {
         var type = column.as || (kind === "line" || (column.isRate && counts.length && !across) ? "line" : "bar");
         var at = column.isRate && counts.length ? 1 : 0;
         var series = {
@@ -148,6 +150,7 @@
           stack: kind === "stack" && type === "bar" ? "all" : undefined
         };
         series[across ? "xAxisIndex" : "yAxisIndex"] = at;
+        if (n === 0 && marks.length) { series.markLine = { symbol: "none", silent: true, lineStyle: { color: how.of("--lv5", "#0a6b4f"), type: "dashed", width: 2 }, label: { color: how.ink, fontFamily: how.sans, fontSize: how.size }, data: marks }; }
         if (column.color) { series.color = how.of("--" + column.color, column.color); }
         if (column.isPale) { series.itemStyle = { opacity: 0.4 }; series.lineStyle = { type: "dashed", opacity: 0.6 }; }
         if (across && !many) { series.label = { show: true, position: "right", color: how.ink, fontSize: how.size, formatter: function (at) { return saidIn(column.cells[at.dataIndex]); } }; }
