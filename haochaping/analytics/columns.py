@@ -6,6 +6,8 @@ nobody's name, number, words, device or exact time of rating, and no id that lea
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import pyarrow as pa
 
 _moment = pa.timestamp("us", "UTC")
@@ -83,9 +85,49 @@ ITEMS = pa.schema(
         ("bundles", _codes),  # the “一件事” it is a part of
     ]
 )
-# County × day × channel × point × mode × level, and what else the metrics of `services` ask of a row.
-CUBE = (
-    "service_day", "closes_at", "rated_day", "counted_day", "area_path", "channel", "point", "mode", "has_case", "level",
-    "lapse_level", "score", "best", "real_name", "excluded",
-)  # fmt: skip
-SCHEMAS = {"services": SERVICES, "orders": ORDERS, "items": ITEMS}
+TABLES = {"services": SERVICES, "orders": ORDERS, "items": ITEMS}
+
+
+class Cube(NamedTuple):
+    """Cases of `services` counted together, by month of `axis`: what a coarse question reads in place of single rows."""
+
+    axis: str  # service_day, or counted_day for what was rated or has lapsed: the day it is asked by
+    is_daily: bool  # else the day is the first of its month
+    columns: tuple[str, ...]  # areas down to the county; closes_at null for what is rated, for which it means nothing
+    of_codes: str = ""  # the list of codes of which it knows one a row, under `code`: a case counts under each
+
+
+_SERVED = ("mode", "has_case", "level", "excluded", "closes_at")  # what the metrics by service day ask of a row
+_COUNTED = (
+    "mode",
+    "has_case",
+    "level",
+    "excluded",
+    "lapse_level",
+    "score",
+    "best",
+)  # and those by day of rating or lapse
+_GRAINS: dict[str, tuple[bool, tuple[str, ...]]] = {
+    "counties": (True, ("area_path", "channel", "real_name")),
+    "kinds": (False, ("area_path", "aspect", "channel", "point", "user_prop", "real_name")),
+    "organs": (False, ("area_path", "organ_code", "organ_path", "user_prop", "real_name")),
+    "items": (False, ("area_path", "organ_code", "organ_path", "item", "user_prop")),
+    "desks": (False, ("area_path", "organ_code", "organ_path", "hall", "window", "clerk")),
+}
+CUBES: dict[str, Cube] = {
+    **{f"{n}_served": Cube("service_day", daily, (*grain, *_SERVED)) for n, (daily, grain) in _GRAINS.items()},
+    **{f"{n}_counted": Cube("counted_day", daily, (*grain, *_COUNTED)) for n, (daily, grain) in _GRAINS.items()},
+    "indicators_counted": Cube(
+        "counted_day", False, ("area_path", "organ_code", "organ_path", *_COUNTED), of_codes="indicators"
+    ),
+}
+COUNTY_DIGITS = 6
+
+
+def schema_of(part: str) -> pa.Schema:
+    """The columns of a part of the lake: of a table, or of a cube."""
+    if part in TABLES:
+        return TABLES[part]
+    cube = CUBES[part]
+    names = (cube.axis, *cube.columns, *(["code"] if cube.of_codes else []), "n")
+    return pa.schema([pa.field("code", pa.string()) if name == "code" else SERVICES.field(name) for name in names])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from django.db import connection, transaction
 
-from haochaping.analytics import extract, lake
+from haochaping.analytics import cubes, extract, lake
 from haochaping.analytics.models import Stale
 from haochaping.directory.queries import edition
 from haochaping.evaluation.models import ServiceEvent
@@ -150,10 +150,9 @@ def _rewrite(
                 continue
             end = lake.next_month(day) if part == "orders" else day + timedelta(days=1)
             changed[part][day] = lake.put(part, day, extract.rows(part, day, end))
-        for month in {lake.month_of(day) for day in changed["services"]}:
-            mine = {day: file for day, file in changed["services"].items() if lake.month_of(day) == month}
-            kept = None if from_nothing else old.files["cubes"].get(month)
-            changed["cubes"][month] = lake.put_cube(month, kept, mine, [file for file in mine.values() if file])
+        known = lake.Manifest() if from_nothing else old
+        for part, months in cubes.recount(known, changed["services"]).items():
+            changed[part] |= months
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")  # whoever lost the database has lost the lock, and must not swap
         new = lake.swap(old, changed, now=now, directory=directory)

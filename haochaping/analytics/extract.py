@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.csv
 from django.db import connection
 
-from haochaping.analytics.columns import ITEMS, SCHEMAS, SERVICES
+from haochaping.analytics.columns import ITEMS, SERVICES, TABLES
 from haochaping.directory.queries import recheck, snapshot
 from haochaping.flow.visits import CASE_OF_OURS
 from haochaping.kit.errors import Refused
@@ -98,9 +98,9 @@ _STATEMENTS = {"services": _SERVICES, "orders": _ORDERS}
 def rows(part: str, start: date, end: date) -> pa.Table:
     """The rows of `services` (by service day) or `orders` (by dispatch day) from `start` to before `end`.
 
-    Read on this thread's connection, so within its transaction; columns as `columns.SCHEMAS`.
+    Read on this thread's connection, so within its transaction; columns as `columns.TABLES`.
     """
-    schema = SCHEMAS[part]
+    schema = TABLES[part]
     buffer = BytesIO()
     with (
         connection.cursor() as cursor,

@@ -11,29 +11,32 @@ import fcntl
 import json
 import os
 import secrets
+import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 from django.conf import settings
 
-from haochaping.analytics.columns import CUBE, SCHEMAS, SERVICES
+from haochaping.analytics.columns import CUBES, TABLES, schema_of
 from haochaping.analytics.metrics import Basis
 from haochaping.kit.crypto import sm3
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     import pyarrow as pa
 
-SHAPE = sm3(repr([(part, schema.names, CUBE) for part, schema in SCHEMAS.items()]).encode()).hex()[:16]
-PARTS = ("services", "cubes", "orders", "items")  # by service day, by service month, by dispatch month; one file
+PARTS = (*TABLES, *CUBES)  # services by service day, orders by dispatch month, items once, cubes by month of their axis
+SHAPE = sm3(repr([(part, schema_of(part).names) for part in PARTS] + [CUBES]).encode()).hex()[:16]
 ALWAYS = date.min  # the day of `items`
+ROW_GROUP = 30_720  # rows that are skipped together when none of them is asked for
 KEPT = timedelta(hours=1)  # how long a replaced file can still be read
 
 
@@ -45,9 +48,9 @@ class File:
     rows: int
     days: dict[str, tuple[date, date]]
 
-    def meets(self, basis: Basis, start: date, end: date) -> bool:
+    def meets(self, day: str, start: date, end: date) -> bool:
         """Whether cases of `start` … `end` (both included) may lie in it."""
-        first, last = self.days.get(basis, (date.max, date.min))
+        first, last = self.days.get(day, (date.max, date.min))
         return first <= end and start <= last
 
     def as_json(self) -> dict[str, Any]:
@@ -64,11 +67,20 @@ class Manifest:
     directory: str = ""  # the edition of the master data that `items` was made of
     files: dict[str, dict[date, File]] = field(default_factory=lambda: {part: {} for part in PARTS})
 
-    def paths(self, part: str, basis: Basis | None = None, start: date = date.min, end: date = date.max) -> list[Path]:
-        """The files of a part that cases of the period may lie in; without a basis all of them."""
-        return [
-            root() / file.path for file in self.files[part].values() if basis is None or file.meets(basis, start, end)
-        ]
+    def of(self, part: str, day: str = "", start: date = date.min, end: date = date.max) -> list[File]:
+        """The files of a part in which cases may lie whose `day` is of the period; without a day all of them."""
+        return [file for file in self.files[part].values() if not day or file.meets(day, start, end)]
+
+    def last(self, day: str) -> date:
+        """The last day of that kind of any case."""
+        return max(
+            (file.days[day][1] for file in self.files["services"].values() if day in file.days), default=date.min
+        )
+
+    @property
+    def months(self) -> set[date]:
+        """The months of which there are cases."""
+        return {month_of(day) for day in self.files["services"]} | set(self.files["orders"])
 
     @property
     def is_empty(self) -> bool:
@@ -81,6 +93,16 @@ def root() -> Path:
 
 def read() -> Manifest:
     """The manifest in force; an empty one where there is no lake yet, or one whose files lack columns of today."""
+    try:
+        found = (root() / "manifest.json").stat()
+    except FileNotFoundError:
+        return Manifest()
+    return _read((str(root()), found.st_ino, found.st_mtime_ns, found.st_size))
+
+
+@lru_cache(maxsize=2)
+def _read(_: tuple[str, int, int, int]) -> Manifest:
+    """Every swap makes another file: what was read of one is true as long as it is there."""
     told = _told()
     if told is None or told.get("shape") != SHAPE:
         return Manifest(told["version"] if told else 0)
@@ -120,11 +142,25 @@ def writing() -> Iterator[None]:
 
 @contextmanager
 def duck() -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB of this moment's own, in memory, that never asks the network for an extension."""
-    quiet = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
-    with duckdb.connect(config={"threads": 2, **quiet}) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
+    """A DuckDB of this moment's own, to write with."""
+    with connect() as connection:
         yield connection
+
+
+def connect() -> duckdb.DuckDBPyConnection:
+    """A DuckDB in memory, within HCP_LAKE_MEMORY, that never asks the network for an extension."""
+    spill = Path(tempfile.gettempdir()) / f"hcp-lake-{os.getpid()}-{secrets.token_hex(4)}"  # what does not fit
+    connection = duckdb.connect(
+        config={
+            "threads": 2,
+            "memory_limit": settings.LAKE_MEMORY,
+            "temp_directory": str(spill),
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }
+    )
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
 
 
 def month_of(day: date) -> date:
@@ -151,55 +187,35 @@ def put(part: str, day: date, rows: pa.Table) -> File | None:
             (*_SORTED_BY[part], *rows.column_names)
         )  # all of them: a rebuilt file equals a refreshed one
         order = ", ".join(f'"{name}"' for name in names)
-        return _write(connection, part, day, f"SELECT * FROM rows ORDER BY {order}")  # noqa: S608
+        return write(connection, part, day, f"SELECT * FROM rows ORDER BY {order}")  # noqa: S608
 
 
-def put_cube(month: date, old: File | None, days: Iterable[date], files: Sequence[File]) -> File | None:
-    """A month's cube: the old one without `days`, and those days counted anew from their new files."""
-    types = {name: _SQL_TYPES[str(SERVICES.field(name).type)] for name in SERVICES.names}
-    grain = {name: f'"{name}"' for name in CUBE} | {"area_path": "substr(area_path, 1, 6)"}
-    columns = ", ".join(f'CAST({grain.get(name, "NULL")} AS {types[name]}) AS "{name}"' for name in SERVICES.names[:-1])
-    parts = []
-    if files:
-        paths = ", ".join(f"'{_quoted(root() / file.path)}'" for file in files)
-        keys = ", ".join(map(str, range(1, len(SERVICES.names))))
-        parts.append(
-            f"SELECT {columns}, CAST(sum(n) AS INTEGER) AS n FROM read_parquet([{paths}])"  # noqa: S608
-            f" WHERE NOT is_probe GROUP BY {keys}"
-        )
-    if old is not None:
-        gone = ", ".join(f"DATE '{day}'" for day in days)
-        parts.append(f"SELECT * FROM read_parquet('{_quoted(root() / old.path)}') WHERE service_day NOT IN ({gone})")  # noqa: S608
-    if not parts:
-        return None
-    with duck() as connection:
-        united = " UNION ALL ".join(f"({part})" for part in parts)
-        select = f"SELECT * REPLACE (coalesce(is_probe, false) AS is_probe) FROM ({united}) ORDER BY ALL"  # noqa: S608
-        return _write(connection, "cubes", month, select)
+def from_files(files: Sequence[File]) -> str:
+    """These files as a table in DuckDB's SQL."""
+    return f"read_parquet([{', '.join(_quoted(root() / file.path) for file in files)}])"
 
 
-_SQL_TYPES = {
-    "date32[day]": "DATE", "timestamp[us, tz=UTC]": "TIMESTAMPTZ", "string": "VARCHAR", "int8": "TINYINT",
-    "int16": "SMALLINT", "int32": "INTEGER", "bool": "BOOLEAN", "list<item: string>": "VARCHAR[]",
-}  # fmt: skip
-
-
-def _write(connection: duckdb.DuckDBPyConnection, part: str, day: date, select: str) -> File | None:
-    table = "services" if part == "cubes" else part
+def write(connection: duckdb.DuckDBPyConnection, part: str, day: date, select: str) -> File | None:
+    """A new file of a part with the rows of a statement in DuckDB's SQL; None if there are none."""
     label = {"services": f"{day:%Y-%m-%d}", "items": "items"}.get(part, f"{day:%Y-%m}")
     path = root() / part / f"{label}.{secrets.token_hex(6)}.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     quoted = _quoted(path)
-    connection.execute(f"COPY ({select}) TO '{quoted}' (FORMAT parquet, COMPRESSION zstd)")
+    connection.execute(f"COPY ({select}) TO {quoted} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP})")
     _sync(path)
-    bases = [basis for basis in Basis if basis.table == table and basis in SCHEMAS[table].names]
+    bases = [basis for basis in Basis if basis in schema_of(part).names]
     ends = "".join(f", min({basis}), max({basis})" for basis in bases)
-    found = connection.execute(f"SELECT count(*){ends} FROM read_parquet('{quoted}')").fetchone()  # noqa: S608
+    found = connection.execute(f"SELECT count(*){ends} FROM read_parquet({quoted})").fetchone()  # noqa: S608
     if found is None or not found[0]:
         path.unlink()
         return None
     days = {basis.value: (found[1 + 2 * n], found[2 + 2 * n]) for n, basis in enumerate(bases)}
     return File(f"{part}/{path.name}", found[0], {basis: ends for basis, ends in days.items() if ends[0] is not None})
+
+
+def discard(file: File) -> None:
+    """Remove a file that was written but that no manifest ever named."""
+    (root() / file.path).unlink()
 
 
 def swap(old: Manifest, changed: dict[str, dict[date, File | None]], *, now: datetime, directory: str = "") -> Manifest:
@@ -253,4 +269,4 @@ def _sync(path: Path) -> None:
 
 
 def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
+    return "'" + str(path).replace("'", "''") + "'"

@@ -35,6 +35,11 @@ class Basis(StrEnum):
     def table(self) -> str:
         return "orders" if self is Basis.DISPATCH_DAY else "services"
 
+    @property
+    def axis(self) -> str:
+        """The column by which it is asked: what is rated counts on the day of its rating, so these are one."""
+        return Basis.COUNTED_DAY.value if self is Basis.RATING_DAY else self.value
+
 
 BASIS_NAMES = {
     Basis.SERVICE_DAY: "服务日",

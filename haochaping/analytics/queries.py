@@ -11,20 +11,19 @@ from haochaping.accounts.rules import ADMINISTRATORS, Scope
 from haochaping.analytics import engine, lake
 from haochaping.analytics.asked import refuse_unknown
 from haochaping.analytics.columns import ITEMS
-from haochaping.analytics.dimensions import DIMENSIONS, PREFIXES, any_of, grouped, matches, values_of
+from haochaping.analytics.dimensions import DIMENSIONS, PREFIXES, any_of, begins, grouped, matches, values_of
 from haochaping.analytics.metrics import METRICS, MINUTES, Basis, Metric, Unit, sums
 from haochaping.analytics.rules import hidden, percent, wilson
+from haochaping.analytics.sources import Question, Source, source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date, datetime
-    from pathlib import Path
 
     from haochaping.accounts.rules import Actor
 
 Key = Any  # of a dimension: str, int, bool, date or None
 EVERYWHERE = (Scope(),)
-COUNTY_DIGITS = 6  # the cubes know areas down to the county
 
 
 @dataclass(frozen=True)
@@ -146,16 +145,11 @@ def figures(
     chosen = tuple(METRICS[key] for key in dict.fromkeys(metrics))
     manifest = lake.read()
     found: dict[tuple[Key, ...], dict[str, Any]] = {} if by else {(): {}}
-    for basis in dict.fromkeys(metric.basis for metric in chosen):
-        mine = [metric for metric in chosen if metric.basis is basis]
-        is_coarse = _fits_cube(basis, by, filters, scopes)
-        part = "orders" if basis.table == "orders" else "cubes" if is_coarse else "services"
-        if files := manifest.paths(part, basis, start, end):
-            read = {basis.table: files}
-            if any(name in DIMENSIONS and DIMENSIONS[name].is_of_item for name in (*by, *filters)):
-                read["items"] = manifest.paths("items")
-            for row in _ask(mine, by, basis, read, period=(start, end), filters=filters, now=now, scopes=scopes):
-                found.setdefault(tuple(row[f"by__{name}"] for name in by), {}).update(row)
+    for axis in dict.fromkeys(metric.basis.axis for metric in chosen):
+        mine = tuple(metric for metric in chosen if metric.basis.axis == axis)
+        question = Question(mine, tuple(by), start, end, filters, tuple(scopes), now)
+        for row in answer(question, source(question, manifest), manifest):
+            found.setdefault(tuple(row[f"by__{name}"] for name in by), {}).update(row)
     texts = {basis: said(basis, start, end, filters, scopes) for basis in Basis}
     rows = [
         Row(dict(zip(by, keys, strict=True)), {m.key: _figure(m, found[keys], texts[m.basis]) for m in chosen})
@@ -177,28 +171,29 @@ def _none_first(keys: tuple[Key, ...]) -> list[tuple[bool, Key]]:
     return [(key is not None, key if key is not None else 0) for key in keys]
 
 
-def _ask(
-    metrics: Sequence[Metric],
-    by: Sequence[str],
-    basis: Basis,
-    files: Mapping[str, Sequence[Path]],
-    *,
-    period: tuple[date, date],
-    filters: Mapping[str, Any],
-    now: datetime,
-    scopes: Sequence[Scope],
-) -> list[dict[str, Any]]:
-    t = engine.table(basis.table)
-    if "items" in files:
-        t = _with_items(t, is_known=bool(files["items"]))
-    wanted = [~t.is_probe, t[basis].between(ibis.literal(period[0]), ibis.literal(period[1]))]
-    wanted += [matches(t, basis, name, value) for name, value in filters.items()]
-    if Scope() not in scopes:
-        wanted.append(_within(t, scopes))
-    t, keys = grouped(t.filter(*wanted), basis, by, filters)
-    parts = {name: part for metric in metrics for name, part in sums(metric, t, now).items()}
+def answer(question: Question, source: Source, manifest: lake.Manifest) -> list[dict[str, Any]]:
+    """The sums of each metric by the keys that are asked for, out of one part of the lake; none where that has no files."""
+    if not source.files:
+        return []
+    t = engine.table(source.part)
+    read = {source.part: source.files}
+    if any(name in DIMENSIONS and DIMENSIONS[name].is_of_item for name in question.names):
+        items = manifest.of("items")
+        t = _with_items(t, is_known=bool(items))
+        read |= {"items": items} if items else {}
+    axis = question.axis
+    wanted = [t[axis].between(ibis.literal(question.start), ibis.literal(question.end))]
+    if "is_probe" in t.columns:  # a cube knows none
+        wanted.append(~t.is_probe)
+    if all(metric.basis is Basis.RATING_DAY for metric in question.metrics):  # what lapsed makes no row of its own
+        wanted.append(t.level.notnull())
+    wanted += [matches(t, axis, name, value) for name, value in question.filters.items()]
+    if Scope() not in question.scopes:
+        wanted.append(_within(t, question.scopes))
+    t, keys = grouped(t.filter(*wanted), axis, question.by, question.filters)
+    parts = {name: part for metric in question.metrics for name, part in sums(metric, t, question.now).items()}
     expression = t.group_by(**keys).aggregate(**parts) if keys else t.aggregate(**parts)
-    return engine.run(expression, {name: paths for name, paths in files.items() if paths})
+    return engine.run(expression, {name: [lake.root() / file.path for file in files] for name, files in read.items()})
 
 
 def _with_items(t: Any, *, is_known: bool) -> Any:
@@ -218,26 +213,12 @@ def _within(t: Any, scopes: Sequence[Scope]) -> Any:
 
 
 def _inside(t: Any, scope: Scope) -> Any:
-    found = t.area_path.startswith(scope.area)
-    if scope.organ:  # a cube knows no organ and no window: not even whether they begin with nothing
-        found &= t.organ_path.startswith(scope.organ)
+    found = begins(t.area_path, scope.area) if scope.area else ibis.literal(True)
+    if scope.organ:  # a cube may know no organ and no window: not even whether they begin with nothing
+        found &= begins(t.organ_path, scope.organ)
     if scope.window:
         found &= t.window == scope.window
     return found
-
-
-def _fits_cube(basis: Basis, by: Sequence[str], filters: Mapping[str, Any], scopes: Sequence[Scope]) -> bool:
-    def is_coarse(area: str) -> bool:
-        return len(area) <= COUNTY_DIGITS
-
-    areas = filters.get("area", ())
-    return (
-        basis.table == "services"
-        and all(DIMENSIONS[name].in_cube for name in by)
-        and all(name == "area" or (name in DIMENSIONS and DIMENSIONS[name].in_cube) for name in filters)
-        and all(map(is_coarse, values_of(areas)))
-        and all(is_coarse(scope.area) and not scope.organ and not scope.window for scope in scopes)
-    )
 
 
 def _figure(metric: Metric, found: Mapping[str, Any], text: str) -> Figure:

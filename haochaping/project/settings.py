@@ -178,6 +178,7 @@ PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "jobs"
 
 IS_DEMO = config.text("DEMO") == "1"  # set by `hcp demo` for its own processes
 LAKE = DATA / "lake"
+LAKE_MEMORY = config.text("LAKE_MEMORY", "1GB")
 ENGINE = config.text("ENGINE", "duckdb")
 SPARK_MASTER = config.text("SPARK_MASTER", "local[2]")
 

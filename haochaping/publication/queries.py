@@ -115,7 +115,7 @@ def months(*, now: datetime) -> list[date]:
     """The months that can be looked at, newest first: this one, and those of the last twelve that have cases."""
     this = clock.day(now).replace(day=1)
     manifest = lake.read()
-    known = {*manifest.files["cubes"], *manifest.files["orders"], this}
+    known = {*manifest.months, this}
     return sorted((m for m in known if this - timedelta(days=MONTHS * 30) <= m <= this), reverse=True)
 
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-from haochaping.analytics import lake
+from haochaping.analytics import cubes, lake
 from haochaping.analytics.columns import ITEMS, ORDERS, SERVICES
 
 if TYPE_CHECKING:
@@ -126,7 +126,5 @@ def fill(
             changed["orders"][month] = lake.put("orders", month, pa.Table.from_pylist(rows, ORDERS))
         if items:
             changed["items"][lake.ALWAYS] = lake.put("items", lake.ALWAYS, pa.Table.from_pylist(list(items), ITEMS))
-        for month in {on.replace(day=1) for on in by_day}:
-            files = [file for on, file in changed["services"].items() if file and on.replace(day=1) == month]
-            changed["cubes"][month] = lake.put_cube(month, None, [], files)
+        changed |= cubes.recount(lake.Manifest(), changed["services"])
         lake.swap(lake.Manifest(), changed, now=noon("11-20"))

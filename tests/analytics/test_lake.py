@@ -115,7 +115,7 @@ def test_a_rebuilt_lake_equals_a_refreshed_one(a_month: None) -> None:
     refreshed = content()
     rebuild_lake(now=NOW)
     assert content() == refreshed
-    assert len(refreshed) == 4 + 1 + 2  # days, month of orders, months of cubes
+    assert len(refreshed) == 4 + 1 + 5 * 2 + 6 * 1  # days, month of orders, months of the cubes by either axis
 
 
 def test_the_directory_of_today_is_in_the_lake_and_written_anew_when_it_changes(db: None) -> None:

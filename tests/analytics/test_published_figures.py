@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from haochaping.analytics import lake
+from haochaping.analytics import cubes, lake
 from haochaping.analytics.columns import ORDERS, SERVICES
 from haochaping.analytics.queries import Table, figures
 from haochaping.evaluation.rules import Level
@@ -60,11 +60,9 @@ def put(part: str, day: date, kinds: list[tuple[int, dict[str, Any]]]) -> None:
         for count, kind in kinds
     ]
     with lake.writing(), lake.duck() as connection:
-        file = lake._write(connection, part, day, " UNION ALL ".join(selects))
+        file = lake.write(connection, part, day, " UNION ALL ".join(selects))
         changed: dict[str, dict[date, lake.File | None]] = {part: {day: file}}
-        if part == "services":
-            assert file is not None
-            changed["cubes"] = {MONTH: lake.put_cube(MONTH, None, [], [file])}
+        changed |= cubes.recount(lake.Manifest(), changed.get("services", {}))
         lake.swap(lake.read(), changed, now=NOW)
 
 
@@ -73,7 +71,10 @@ def _literal(value: Any) -> str:
 
 
 def _type(field: Any) -> str:
-    return lake._SQL_TYPES[str(field.type)]
+    return {
+        "date32[day]": "DATE", "timestamp[us, tz=UTC]": "TIMESTAMPTZ", "string": "VARCHAR", "int8": "TINYINT",
+        "int16": "SMALLINT", "int32": "INTEGER", "bool": "BOOLEAN", "list<item: string>": "VARCHAR[]",
+    }[str(field.type)]  # fmt: skip
 
 
 def rated(level: int, **more: Any) -> dict[str, Any]:
