@@ -64,6 +64,7 @@ ORDERS = pa.schema(
         ("passed_review", pa.bool_()),
         ("was_late", pa.bool_()),  # for any of its limits, however it went on
         ("was_redone", pa.bool_()),  # sent back, not content, or opened again
+        ("was_returned", pa.bool_()),  # as not theirs, by any unit it went to; its organ is the one that has it now
         ("sign_minutes", pa.int32()),  # to the unit's first signature
         ("answer_minutes", pa.int32()),
         ("close_minutes", pa.int32()),

@@ -66,7 +66,7 @@ SELECT o.dispatch_day, o.answer_due, o.answered_at,
     coalesce(m.was_called, false) AS was_called,
     m.signed_at IS NOT NULL AS was_signed, coalesce(m.was_verified, false) AS was_verified,
     coalesce(m.was_submitted, false) AS was_submitted, coalesce(m.passed_review, false) AS passed_review,
-    o.was_late, coalesce(m.was_redone, false) AS was_redone,
+    o.was_late, coalesce(m.was_redone, false) AS was_redone, coalesce(m.was_returned, false) AS was_returned,
     {_minutes_to("m.signed_at")} AS sign_minutes, {_minutes_to("o.answered_at")} AS answer_minutes,
     {_minutes_to("o.closed_at")} AS close_minutes, coalesce(m.satisfied, 0) AS satisfied,
     coalesce(m.verdicts, 0) AS verdicts, coalesce(m.appealed, false) AS appealed,
@@ -82,6 +82,7 @@ LEFT JOIN LATERAL (
         bool_or(verb IN ('confirm', 'explain', 'dismiss')) AS was_verified,
         bool_or(verb IN ('submit', 'explain')) AS was_submitted,
         bool_or(verb IN ('send_back', 'reopen') OR verb = 'unsatisfied' AND target = 'rectifying') AS was_redone,
+        bool_or(verb = 'return') AS was_returned,
         bool_or(verb = 'record' AND target = 'closed') AS was_called,  -- a try that failed and may be repeated is none
         count(*) FILTER (WHERE verb = 'satisfied' OR verb = 'record' AND facts->>'result' IN ('satisfied', 'accepted'))
             AS satisfied,

@@ -176,6 +176,10 @@ METRICS: dict[str, Metric] = {
             lambda t, _: _rated(t),
         ),
         Metric(
+            "bad", "差评量", "主动评价中不满意和非常不满意的条数（不含监督查评和已排除的评价）", ORDER_51, _COUNT, _NEITHER, _RATING,
+            lambda t, _: _rated(t) & (t.level <= 2),
+        ),
+        Metric(
             "score", "平均分", "主动评价按评价日规则的分值合计 ÷ 主动评价（不含监督查评）；规则没有分值或分制不一时不计", "各地评价规则",
             _SCORE, _UP, _RATING,
             lambda t, _: _rated(t).ifelse(t.score, 0),
@@ -260,6 +264,10 @@ METRICS: dict[str, Metric] = {
             lambda t, _: ~t.excluded & t.passed_review,
         ),
         Metric(
+            "past_callback", "已过回访", "审核通过后已回访、评价人已自行核验或免回访办结的工单数", ORDER_51, _COUNT, _NEITHER, _DISPATCH,
+            lambda t, _: ~t.excluded & t.passed_review & (t.was_called | (t.verdicts > 0) | (t.state == "closed")),
+        ),
+        Metric(
             "closed", "已办结", "现已办结的工单数（重新打开、尚未再办结的不算）", ORDER_51, _COUNT, _NEITHER, _DISPATCH,
             lambda t, _: ~t.excluded & (t.state == "closed"),
         ),
@@ -273,6 +281,11 @@ METRICS: dict[str, Metric] = {
             _RATIO, _DOWN, _DISPATCH,
             lambda t, _: ~t.excluded & t.was_submitted & t.was_redone,
             lambda t, _: ~t.excluded & t.was_submitted,
+        ),
+        Metric(
+            "return_rate", "退单率", "被退回重新裁定过的工单 ÷ 工单（按现承办单位统计）", OURS, _RATIO, _NEITHER, _DISPATCH,
+            lambda t, _: ~t.excluded & t.was_returned,
+            lambda t, _: ~t.excluded,
         ),
         Metric(
             "hours_to_sign", "平均签收用时", "派单到首次签收的时间合计（分钟）÷ 已签收的工单，折合为小时", OURS,

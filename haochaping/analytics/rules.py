@@ -79,13 +79,20 @@ def rank(shares: Sequence[Share], *, minimum: int, higher_is_better: bool = True
     enough = sorted((r for r in rows if r[0].denominator >= minimum), key=lambda r: (-r[2], r[0].key))
     few = sorted((r for r in rows if r[0].denominator < minimum), key=lambda r: (-r[0].denominator, r[0].key))
     ranked: list[Ranked] = []
-    for n, (share, (low, high), judged) in enumerate(enough):
-        is_tie = n > 0 and judged == enough[n - 1][2]
-        place = ranked[-1].rank if is_tie else n + 1
+    places = competition([judged for _, _, judged in enough])
+    for n, (share, (low, high), _) in enumerate(enough):
         before = enough[n - 1][1] if n else None
         is_apart = before is None or high < before[0] or low > before[1]
-        ranked.append(Ranked(share, place, low, high, is_apart))
+        ranked.append(Ranked(share, places[n], low, high, is_apart))
     return ranked + [Ranked(share, None, low, high, is_apart=False) for share, (low, high), _ in few]
+
+
+def competition(judged: Sequence[float]) -> list[int]:
+    """The places of values that stand from best to worst: equals share one, and the next counts all of them (1, 1, 3)."""
+    places: list[int] = []
+    for n, value in enumerate(judged):
+        places.append(places[-1] if n and value == judged[n - 1] else n + 1)
+    return places
 
 
 def tells_few(part: int, whole: int, k: int) -> bool:

@@ -36,6 +36,9 @@ MAY_OPEN = {
     "repair": frozenset({R.SUPERVISOR, R.CITY, R.ADMIN}),
     "batches": frozenset({R.SUPERVISOR, R.CITY}),
     "overview": EVERYONE - ADMINISTRATORS - {R.OPERATOR, R.REVIEWER},
+    # aggregates of others, to the single window: not for who is rated there
+    "themes": EVERYONE - ADMINISTRATORS - {R.OPERATOR, R.REVIEWER, R.CLERK},
+    "ranking": EVERYONE - ADMINISTRATORS - {R.OPERATOR, R.REVIEWER, R.CLERK},
     "metrics": EVERYONE - ADMINISTRATORS - {R.OPERATOR, R.REVIEWER},
     "problems": frozenset({R.SUPERVISOR, R.CITY, R.LEADER, R.HANDLER, R.ANALYST, R.OBSERVER}),
     "effects": frozenset({R.SUPERVISOR, R.CITY, R.LEADER, R.HANDLER, R.ANALYST, R.OBSERVER}),
@@ -106,6 +109,8 @@ NAVIGATION = (
     Entry("devices", "设备", "采集"),
     Entry("probe", "渠道巡检", "采集"),
     Entry("overview", "综合概览", "分析"),
+    Entry("themes", "专题分析", "分析"),
+    Entry("ranking", "效能排名", "分析"),
     Entry("metrics", "指标口径", "分析"),
     Entry("problems", "典型问题", "分析"),
     Entry("effects", "以评促优", "分析"),

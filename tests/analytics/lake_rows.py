@@ -90,6 +90,7 @@ def order(on: str, due: str, answered: str | None = None, **more: Any) -> dict[s
         "passed_review": False,
         "was_late": False,
         "was_redone": False,
+        "was_returned": False,
         "sign_minutes": 120,
         "answer_minutes": (noon(answered) - noon(on)) // timedelta(minutes=1) if answered else None,
         "close_minutes": None,

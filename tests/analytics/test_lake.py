@@ -59,7 +59,7 @@ def a_month(db: None) -> None:
     rating(event(1), 5, assurance="real_name")
     bad = event(2)
     rating(bad, 2, "11-03", assurance="real_name")
-    calls = [("sign", "verifying", {}), ("confirm", "rectifying", {}), ("submit", "reviewing", {}), ("send_back", "rectifying", {}), ("approve", "callback", {}), ("record", "callback", {"result": "unreachable"}), ("record", "closed", {"result": "accepted"})]  # fmt: skip
+    calls = [("return", "arbitrating", {}), ("assign", "dispatched", {}), ("sign", "verifying", {}), ("confirm", "rectifying", {}), ("submit", "reviewing", {}), ("send_back", "rectifying", {}), ("approve", "callback", {}), ("record", "callback", {"result": "unreachable"}), ("record", "closed", {"result": "accepted"})]  # fmt: skip
     order(bad, "11-03", "11-10", ("open", "dispatched", {}), *calls, state="closed", real_name=True,
           answered_at=noon("11-07"), closed_at=noon("11-08"), answer_kind="submitted", verdict="accepted", was_called=True)  # fmt: skip
     untrue = event(3, "11-04")
@@ -83,6 +83,7 @@ def test_rows_become_figures(a_month: None) -> None:
         "good_rate": (1, 2),
         "good_rate_with_default": (2, 3),
         "bad_rate": (1, 2),
+        "bad": (1, None),
         "score": (0, 2),  # no policy is loaded
         "real_name_rate": (2, 2),
         "inspections": (0, None),
@@ -99,9 +100,11 @@ def test_rows_become_figures(a_month: None) -> None:
         "verified_in": (1, None),
         "submitted": (1, None),
         "reviewed": (1, None),
+        "past_callback": (1, None),
         "closed": (1, None),
         "overdue_rate": (0, 1),
         "reopen_rate": (1, 1),
+        "return_rate": (1, 1),
         "hours_to_sign": (0, 1),
         "days_to_answer": (4 * 24 * 60, 1),
         "days_to_close": (5 * 24 * 60, 1),

@@ -29,7 +29,7 @@ Scores 10/8/6/3/0. Orders dispatched in November ("r" = real-name):
     11   appeal upheld, the rater objects: undecided again
     12   of 31 October
 
-All but 4 were signed after two hours, 9 after half an hour. 2 and 6 were late for a limit. 1 took 6 days until it was closed,
+All but 4 were signed after two hours, 9 after half an hour: it had been with another unit, which returned it. 2 and 6 were late for a limit. 1 took 6 days until it was closed,
 5 and 8 took 4, 7 took 9, 9 took 4. The cause of 1 is attitude, it is simple.
 """
 
@@ -81,7 +81,7 @@ ORDERS = [
     order("11-09", "11-16", "11-15", real_name=True, was_called=True, verdict="accepted", satisfied=1, verdicts=2,
           was_redone=True, close_minutes=9 * DAY, **CLOSED),
     order("11-10", "11-17", "11-12", real_name=True, was_called=True, verdict="unreachable", close_minutes=4 * DAY, **CLOSED),
-    order("11-12", "11-19", "11-14", verdict="confirmed", sign_minutes=30, close_minutes=4 * DAY, **CLOSED),
+    order("11-12", "11-19", "11-14", verdict="confirmed", was_returned=True, sign_minutes=30, close_minutes=4 * DAY, **CLOSED),
     order("11-05", "11-12", is_probe=True, appealed=True),
     order("11-11", "11-18", excluded=True, state="appealing", appealed=True, upheld=True),
     order("10-31", "11-06", "11-02", **CLOSED),
@@ -95,6 +95,7 @@ BY_HAND = {
     "good_rate": (5, 8),  # A B C K M
     "good_rate_with_default": (6, 9),  # and the lapse G; L's rating beats its lapse
     "bad_rate": (3, 8),  # D E L
+    "bad": (3, None),  # the same
     "score": (48, 8),  # 10 + 8 + 6 + 3 + 0 + 10 + 3 + 8
     "real_name_rate": (3, 8),  # A D E
     "inspections": (2, None),  # N O
@@ -111,9 +112,11 @@ BY_HAND = {
     "verified_in": (7, None),  # 6 too, by the appeal that was refused
     "submitted": (6, None),  # 1 2 5 7 8 9
     "reviewed": (6, None),  # the same
+    "past_callback": (5, None),  # 1 7 8 called, 5 9 closed without
     "closed": (5, None),  # 1 5 7 8 9; 2 waits for its callback
     "overdue_rate": (2, 8),  # 2 6
     "reopen_rate": (1, 6),  # 7
+    "return_rate": (1, 8),  # 9
     "hours_to_sign": (6 * 120 + 30, 7),
     "days_to_answer": ((5 + 8 + 3 + 6 + 2 + 2) * DAY, 6),  # 1 2 5 7 8 9
     "days_to_close": ((6 + 4 + 9 + 4 + 4) * DAY, 5),  # 1 5 7 8 9

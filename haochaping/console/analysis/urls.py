@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from haochaping.console.analysis import cases, dictionary, measures, problem_form, problems
+from haochaping.console.analysis import cases, dictionary, measures, problem_form, problems, profile, ranking, themes
 
 urlpatterns = [
     path("analysis/metrics/", dictionary.metrics, name="metrics"),
@@ -20,4 +20,15 @@ urlpatterns = [
     path("analysis/cases/<int:pk>/", cases.case, name="case"),
     path("analysis/cases/<int:pk>/edit", cases.case_edit, name="case_edit"),
     path("analysis/cases/<int:pk>/<str:verb>", cases.case_act, name="case_act"),
+    path("analysis/themes/", themes.overall, name="themes"),
+    path("analysis/themes/clusters/", themes.clusters, name="theme_clusters"),
+    path("analysis/themes/profile/", profile.profile, name="theme_profile"),
+    path("analysis/themes/business/", themes.business, name="theme_business"),
+    path("analysis/themes/bundles/", themes.bundles, name="theme_bundles"),
+    path("analysis/themes/praise/", themes.praise, name="theme_praise"),
+    path("analysis/themes/windows/", themes.windows, name="theme_windows"),
+    path("analysis/themes/channels/", themes.channels, name="theme_channels"),
+    path("analysis/themes/rectification/", themes.rectification, name="theme_rectification"),
+    path("analysis/ranking/", ranking.ranking, name="ranking"),
+    path("analysis/ranking/export", ranking.export, name="ranking_export"),
 ]

@@ -321,13 +321,12 @@ def _guide_row(item: Item) -> dict[str, str]:
 
 
 def _theme_rows(items: Iterable[Item]) -> list[dict[str, str]]:
-    """The first item of each name stands for it in the theme."""
-    found: dict[str, str] = {}
-    for item in items:
-        found.setdefault(item.name, item.handle_item or item.task_code)
+    """The items of these names, of all areas: a bundle is one for the whole province."""
     rows = []
+    listed = list(items)
     for code, name, starts in names.THEMES:
-        bundled = [task for item, task in found.items() if item.startswith(tuple(starts))]
-        if len(bundled) > 1:
+        found = [item for item in listed if item.name.startswith(tuple(starts))]
+        bundled = [item.handle_item or item.task_code for item in found]
+        if len({item.name for item in found}) > 1:
             rows.append({"themeCode": code, "themeName": name, "taskCodes": json.dumps(bundled)})
     return rows
