@@ -6,6 +6,7 @@ from procrastinate.contrib.django import app
 
 from haochaping.analytics import commands, triggers
 from haochaping.analytics.problems import finding
+from haochaping.analytics.reports import commands as reports
 from haochaping.kit import clock
 
 
@@ -25,3 +26,11 @@ def propose_consequences(timestamp: int) -> None:  # noqa: ARG001
 @app.task(queue="lake", lock="lake", queueing_lock="problems", pass_context=False)
 def find_problems(timestamp: int) -> None:  # noqa: ARG001
     finding.look(now=clock.now())
+
+
+@app.periodic(cron="* * * * * */10")  # somebody may be waiting for a report they asked for
+@app.task(queue="reports", lock="reports", queueing_lock="reports", pass_context=False)
+def make_reports(timestamp: int) -> None:  # noqa: ARG001
+    now = clock.now()
+    reports.plan_due(now)
+    reports.work(now)

@@ -22,3 +22,4 @@ from haochaping.analytics.problems.models import (  # noqa: E402, F401  Django l
     ProblemStep,
     ProblemUnit,
 )
+from haochaping.analytics.reports.models import Report, ReportFile, ReportPlan, ReportStep  # noqa: E402, F401  Django looks here

@@ -8,17 +8,15 @@ from urllib.parse import quote
 from django.http import HttpResponse
 from django.template.loader import render_to_string
 
+from haochaping.kit.papers import lay
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
 def pdf(template: str, context: Mapping[str, Any]) -> bytes:
     """The paper that this template draws; it extends `console/papers/paper.html` and loads nothing from anywhere."""
-    import weasyprint
-
-    html = render_to_string(template, dict(context))
-    made: bytes = weasyprint.HTML(string=html, url_fetcher=_nothing).write_pdf()
-    return made
+    return lay(render_to_string(template, dict(context)))
 
 
 def answer(content: bytes, name: str) -> HttpResponse:
@@ -28,5 +26,8 @@ def answer(content: bytes, name: str) -> HttpResponse:
     return found
 
 
-def _nothing(url: str) -> dict[str, object]:
-    raise ValueError(f"a paper loads nothing: {url}")
+def download(content: bytes, name: str, mime: str) -> HttpResponse:
+    """A file to be kept under this name."""
+    found = HttpResponse(content, content_type=mime)
+    found["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(name)}"
+    return found

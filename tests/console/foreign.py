@@ -22,6 +22,11 @@ from haochaping.accounts.rules import Role, Scope
 from haochaping.analytics.problems import cases
 from haochaping.analytics.problems import commands as problems
 from haochaping.analytics.problems.drafts import Draft as ProblemDraft
+from haochaping.analytics.reports import commands as reports
+from haochaping.analytics.reports.document import Document, to_json
+from haochaping.analytics.reports.kinds import Kind as ReportKind
+from haochaping.analytics.reports.kinds import Period
+from haochaping.analytics.reports.models import ReportFile
 from haochaping.channels.callouts.commands import draw_callouts, take_next
 from haochaping.channels.desk.commands import record_entry
 from haochaping.channels.desk.forms import Typed
@@ -45,6 +50,7 @@ from haochaping.evaluation.models import Attachment, Parked, Rejected
 from haochaping.flow.services import admit_services
 from haochaping.flow.visits import Visit
 from haochaping.kit.config import ROOT
+from haochaping.kit.crypto import sm3
 from haochaping.messaging.models import Notice
 from haochaping.policy import calendars, drafts, pack_drafts
 from haochaping.policy.commands import Day, load_local_days, load_pack, read_pack
@@ -163,6 +169,7 @@ def _orders(world: World) -> dict[str, Any]:
     )
     asked = [("挑选", "逐件勾选")]
     brief = briefs.draft(f"{MARK}专报", [order.pk], asked=asked, office="苏州市", actor=city, now=NOW)
+    report = _report(city)
     files = evidence.bring(order_id=order.pk, actor=handler, name="大厅.png", raw=picture(), now=NOW)
     own = lists.save_filter(handler, "orders", name=f"{MARK}筛选", query="state=all", is_default=False, now=NOW)
     notice = Notice.objects.filter(recipient__in=[actor.id for actor in world.home.values()])[0]
@@ -173,8 +180,23 @@ def _orders(world: World) -> dict[str, Any]:
     problems.act(problem.pk, "measure", {"text": f"{MARK}措施", "in_force": "2026-06-10"}, actor=handler, now=NOW)
     told = dict.fromkeys(("title", "background", "practice", "effect"), f"{MARK}案例")
     world.made |= {"problem": problem, "case": cases.nominate(SUZHOU, told, actor=handler, now=NOW)}
-    world.made |= {"brief": brief, "files": files, "filter": own, "notice": notice}
+    world.made |= {"brief": brief, "report": report, "files": files, "filter": own, "notice": notice}
     return {"order": order, "moved": moved, "consequence": record, "template": template}
+
+
+def _report(city: Actor) -> Any:
+    """An archived report, its files in the place of those that the worker draws for seconds."""
+    period = Period(date(2026, 6, 1), date(2026, 6, 7))
+    made = reports.ask(
+        ReportKind.TOPIC, period, Scope("3205"), issuer=f"{MARK}办", title=f"{MARK}切片专报", actor=city, now=NOW
+    )
+    document = Document(head="专报", title=made.title, place="苏州市", period=period.words, issuer=made.issuer, sections=(), definitions=(), notes=())  # fmt: skip
+    for name in ("pdf", "docx", "1.png"):
+        content = picture()
+        ReportFile.objects.create(report_id=made.pk, edition=0, name=name, content=content, sm3=sm3(content), at=NOW)
+    made.state, made.content, made.year, made.n, made.archived_at = "archived", to_json(document), 2026, 1, NOW
+    made.save()
+    return made
 
 
 def _entered(world: World) -> dict[str, Any]:

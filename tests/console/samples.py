@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from haochaping.analytics.problems.rules import CASE_STEPS
 from haochaping.analytics.problems.rules import STEPS as PROBLEM_STEPS
+from haochaping.analytics.reports.rules import VERBS as REPORT_VERBS
 from haochaping.rectification.consequences.rules import STEPS
 from haochaping.rectification.models import Order
 from haochaping.rectification.workflow import VERBS
@@ -50,6 +51,12 @@ SAMPLES: dict[str, Callable[[World], list[dict[str, Any]]]] = {
     "brief_write": lambda w: [{"pk": w.brief.pk}],
     "brief_paper": lambda w: [{"pk": w.brief.pk}],
     "brief_act": lambda w: [{"pk": w.brief.pk, "verb": verb} for verb in ("submit", "approve", "return", "archive")],
+    "report": lambda w: [{"pk": w.report.pk}],
+    "report_write": lambda w: [{"pk": w.report.pk}],
+    "report_pdf": lambda w: [{"pk": w.report.pk}],
+    "report_docx": lambda w: [{"pk": w.report.pk}],
+    "report_chart": lambda w: [{"pk": w.report.pk, "n": 1}],
+    "report_act": lambda w: [{"pk": w.report.pk, "verb": verb} for verb in REPORT_VERBS],
     "consequence": lambda w: [{"pk": w.consequence.pk}],
     "consequence_act": lambda w: [
         {"pk": w.consequence.pk, "verb": verb} for verb in sorted({one.verb for one in STEPS})
@@ -163,6 +170,9 @@ def names_of(world: World) -> dict[str, str]:
 BODIES: list[tuple[str, Callable[[World], dict[str, Any]]]] = [
     ("orders_many", lambda w: {"pick": f"{w.order.order_no}:3", "verb": "urge", "text": "请尽快"}),
     ("brief_new", lambda w: {"title": "别处的专报", "case": w.order.order_no}),
+    ("report_new", lambda _: {"kind": "weekly", "place": "3205|", "day": "2026-06-01", "issuer": "别处"}),
+    ("report_topic", lambda _: {"title": "别处的专报", "place": "3205|", "since": "2026-06-01", "until": "2026-06-09", "issuer": "别处"}),
+    ("report_plans", lambda _: {"kind": "weekly", "place": "3205|", "issuer": "别处"}),
     ("paper", lambda _: {"do": "print", "hall": "SZ", "window": "SZ-A01", "forms": "2"}),
     ("paper", lambda _: {"do": "open", "hall": "SZ", "day": "2026-06-10", "forms": "2"}),
     ("letter_new", lambda _: {"way": "box", "number": "N-1", "day": "2026-06-10", "area": "320500000000", "words": "坏了", "level": ""}),

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from django.urls import path
 
-from haochaping.console.analysis import cases, dictionary, measures, problem_form, problems, profile, ranking, themes
+from haochaping.console.analysis import (
+    cases,
+    dictionary,
+    measures,
+    problem_form,
+    problems,
+    profile,
+    ranking,
+    report_orders,
+    reports,
+    themes,
+)
 
 urlpatterns = [
     path("analysis/metrics/", dictionary.metrics, name="metrics"),
@@ -31,4 +42,14 @@ urlpatterns = [
     path("analysis/themes/rectification/", themes.rectification, name="theme_rectification"),
     path("analysis/ranking/", ranking.ranking, name="ranking"),
     path("analysis/ranking/export", ranking.export, name="ranking_export"),
+    path("analysis/reports/", reports.reports, name="reports"),
+    path("analysis/reports/new", report_orders.new, name="report_new"),
+    path("analysis/reports/topic", report_orders.topic, name="report_topic"),
+    path("analysis/reports/plans", report_orders.plans, name="report_plans"),
+    path("analysis/reports/<int:pk>/", reports.report, name="report"),
+    path("analysis/reports/<int:pk>/write", reports.write, name="report_write"),
+    path("analysis/reports/<int:pk>/report.pdf", reports.paper, name="report_pdf"),
+    path("analysis/reports/<int:pk>/report.docx", reports.word, name="report_docx"),
+    path("analysis/reports/<int:pk>/charts/<int:n>.png", reports.chart, name="report_chart"),
+    path("analysis/reports/<int:pk>/<str:verb>", reports.act, name="report_act"),
 ]

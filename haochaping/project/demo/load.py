@@ -279,7 +279,7 @@ class Loader:
         from haochaping.analytics.commands import refresh_lake
         from haochaping.channels.invitations import commands as invitations
         from haochaping.evaluation.sealing import seal
-        from haochaping.project.demo import briefing, consequences, problems
+        from haochaping.project.demo import briefing, consequences, problems, reporting
         from haochaping.project.demo.home import home_of
 
         self.progress.say("封存与汇总 sealing, figures …")
@@ -288,12 +288,18 @@ class Loader:
         consequences.make(home_of(self.province), self.cast, now)
         briefing.make(self.cast, now)
         problems.make(home_of(self.province), self.cast, now)
+        reporting.make(self.cast, self._office(), now)
         while invitations.collect(now):  # of sixty days only the last three are still asked about
             pass
         self.progress.say("向国家平台报送（其余由后台继续）telling the national platform (the worker goes on) …")
         with _platform() as is_there:
             if is_there:
                 self._send()
+
+    def _office(self) -> str:
+        """The name of the office in whose name reports are issued: of the whole region's government services."""
+        organs = [organ for organ in self.province.organs.values() if organ.kind == "government"]
+        return min(organs, key=lambda organ: (len(organ.area.rstrip("0")), organ.code)).name
 
     @staticmethod
     def _send() -> None:
