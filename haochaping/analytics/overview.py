@@ -78,13 +78,13 @@ def overview(actor: Actor, *, now: datetime) -> Overview:
     start = end.replace(day=1)
     last_end = start - timedelta(days=1)
     before_start, before_end = last_end.replace(day=1), last_end.replace(day=min(end.day, last_end.day))
-    dimension = _dimension_below(scopes)
+    dimension = dimension_below(scopes)
     this = figures(HEADLINE, [], start, end, now=now, scopes=scopes).rows
     that = figures(HEADLINE, [], before_start, before_end, now=now, scopes=scopes).rows
     trend = figures(TREND, ["day"], end - timedelta(days=TREND_DAYS - 1), end, now=now, scopes=scopes).rows
     places = figures(PLACES, [dimension], start, end, now=now, scopes=scopes).rows
     if is_clerk:
-        this, that, trend, places = (_for_the_rated(rows) for rows in (this, that, trend, places))
+        this, that, trend, places = (for_the_rated(rows) for rows in (this, that, trend, places))
     made_at = lake.read().made_at
     return Overview(
         start,
@@ -97,7 +97,7 @@ def overview(actor: Actor, *, now: datetime) -> Overview:
     )
 
 
-def _for_the_rated(rows: list[Row]) -> list[Row]:
+def for_the_rated(rows: list[Row]) -> list[Row]:
     """What somebody rated may see: no figure of few, and no ratio whose parts name few, or the count beside it tells them."""
     return [
         Row(row.keys, {key: _without_few(figure) for key, figure in row.figures.items()}) for row in concealed(rows, K)
@@ -116,7 +116,7 @@ def headline(actor: Actor, metrics: tuple[str, ...], *, now: datetime) -> list[F
     return [row[key] for key in metrics]
 
 
-def _dimension_below(scopes: tuple[Scope, ...]) -> str:
+def dimension_below(scopes: tuple[Scope, ...]) -> str:
     """Cities for a province, counties for a city, organs for anything narrower."""
     if any(scope.organ or scope.window for scope in scopes):
         return "organ"

@@ -52,3 +52,9 @@ def own(actor: Actor) -> Own:
     saved = sorted((row for row in rows if row.name), key=lambda row: (not row.is_default, row.name))
     size = kept.get("size")
     return Own(saved, size if size in SIZES else PER_PAGE, chosen(kept.get("columns"), view_in_lists(actor)))
+
+
+def saved(actor: Actor, page: str) -> list[Saved]:
+    """The questions that somebody keeps for a page, by name."""
+    rows = SavedFilter.objects.filter(person_id=actor.id, page=page).order_by("name")
+    return [Saved(*row) for row in rows.values_list("pk", "name", "query", "is_default")]

@@ -39,6 +39,9 @@ MAY_OPEN = {
     # aggregates of others, to the single window: not for who is rated there
     "themes": EVERYONE - ADMINISTRATORS - {R.OPERATOR, R.REVIEWER, R.CLERK},
     "ranking": EVERYONE - ADMINISTRATORS - {R.OPERATOR, R.REVIEWER, R.CLERK},
+    "slice": EVERYONE - ADMINISTRATORS - {R.OPERATOR, R.REVIEWER},
+    "slice_export": EVERYONE - ADMINISTRATORS - {R.OPERATOR, R.REVIEWER, R.CLERK},
+    "slice_ratings": EVERYONE - ADMINISTRATORS - {R.OPERATOR, R.REVIEWER, R.CLERK},
     "metrics": EVERYONE - ADMINISTRATORS - {R.OPERATOR, R.REVIEWER},
     "problems": frozenset({R.SUPERVISOR, R.CITY, R.LEADER, R.HANDLER, R.ANALYST, R.OBSERVER}),
     "effects": frozenset({R.SUPERVISOR, R.CITY, R.LEADER, R.HANDLER, R.ANALYST, R.OBSERVER}),
@@ -110,6 +113,7 @@ NAVIGATION = (
     Entry("devices", "设备", "采集"),
     Entry("probe", "渠道巡检", "采集"),
     Entry("overview", "综合概览", "分析"),
+    Entry("slice", "自助分析", "分析"),
     Entry("themes", "专题分析", "分析"),
     Entry("ranking", "效能排名", "分析"),
     Entry("metrics", "指标口径", "分析"),

@@ -251,6 +251,12 @@ def clerks_of(ids: Iterable[UUID]) -> dict[UUID, str]:
     return dict(Evaluation.objects.filter(id__in=ids).values_list("id", "clerk_no"))
 
 
+def is_set_aside() -> Exists:
+    """For a row whose key is a service event's: whether its latest ruling takes the rating out of the figures."""
+    later = Ruling.objects.filter(event_id=OuterRef("event_id"), n__gt=OuterRef("n"))
+    return Exists(Ruling.objects.filter(event_id=OuterRef("pk"), excludes=True).exclude(Exists(later)))
+
+
 def set_aside_otherwise() -> Exists:
     """For a row whose key is a service event's: whether its latest ruling excludes the rating, and no appeal did it."""
     later = Ruling.objects.filter(event_id=OuterRef("event_id"), n__gt=OuterRef("n"))

@@ -46,6 +46,7 @@ SAMPLES: dict[str, Callable[[World], list[dict[str, Any]]]] = {
     "order_evidence": lambda w: [_order(w)],
     "order_evidence_page": lambda w: [{**_order(w), "page_id": w.files.pages[0]}],
     "order_evidence_drop": lambda w: [{**_order(w), "file_id": w.files.pk}],
+    "slice_forget": lambda w: [{"pk": w.filter.pk}],
     "orders_filter": lambda w: [{"pk": w.filter.pk, "verb": verb} for verb in ("default", "usual", "delete")],
     "brief": lambda w: [{"pk": w.brief.pk}],
     "brief_write": lambda w: [{"pk": w.brief.pk}],

@@ -12,12 +12,19 @@ from haochaping.console.analysis import (
     problems,
     profile,
     ranking,
+    ratings,
     report_orders,
     reports,
+    slicing,
     themes,
 )
 
 urlpatterns = [
+    path("analysis/slice/", slicing.slice_page, name="slice"),
+    path("analysis/slice/export", slicing.export, name="slice_export"),
+    path("analysis/slice/save", slicing.save, name="slice_save"),
+    path("analysis/slice/saved/<int:pk>/delete", slicing.forget, name="slice_forget"),
+    path("analysis/ratings/", ratings.ratings_page, name="slice_ratings"),
     path("analysis/metrics/", dictionary.metrics, name="metrics"),
     path("analysis/problems/", problems.problems, name="problems"),
     path("analysis/problems/export", problems.export, name="problems_export"),

@@ -9,6 +9,7 @@
           so an interval or a note may follow. <td data-value="0.5"> says it otherwise, <td data-said="…"> what the tooltip says.
    Table  data-across   bars lie (ranks, long names)           data-top="20"   draw the first 20 rows only
           data-newest   rows come newest first: draw them turned data-near       the percent axis need not start at 0 (lines only)
+          data-points  rates beside bars are points, not a line (what is not time has nothing in between)
           data-high     a taller chart                           <tr data-max="40"> the end of that axis of a radar (default 100)
           <tr data-none> is not drawn (a sum)            <tr data-mark="措施1"> a line across at this row, with that word (bar, line)
    Where  before the table, or before the <details> or .scroll that holds it; or into <div class="chart" data-of="id of the table">.
@@ -151,8 +152,9 @@
         };
         series[across ? "xAxisIndex" : "yAxisIndex"] = at;
         if (n === 0 && marks.length) { series.markLine = { symbol: "none", silent: true, lineStyle: { color: how.of("--lv5", "#0a6b4f"), type: "dashed", width: 2 }, label: { color: how.ink, fontFamily: how.sans, fontSize: how.size }, data: marks }; }
+        if (type === "line" && kind !== "line" && table.hasAttribute("data-points")) { series.lineStyle = { width: 0 }; series.symbolSize = 9; }
         if (column.color) { series.color = how.of("--" + column.color, column.color); }
-        if (column.isPale) { series.itemStyle = { opacity: 0.4 }; series.lineStyle = { type: "dashed", opacity: 0.6 }; }
+        if (column.isPale) { series.itemStyle = { opacity: 0.4 }; series.lineStyle = Object.assign({ type: "dashed", opacity: 0.6 }, series.lineStyle); }
         if (across && !many) { series.label = { show: true, position: "right", color: how.ink, fontSize: how.size, formatter: function (at) { return saidIn(column.cells[at.dataIndex]); } }; }
         return series;
       })
