@@ -14,6 +14,14 @@ class Stale(models.Model):
     since = models.DateTimeField()
 
 
+from haochaping.analytics.appraisal.models import (  # noqa: E402, F401  Django looks here
+    Appraisal,
+    Correction,
+    Entry,
+    Objection,
+    ObjectionStep,
+    Score,
+)
 from haochaping.analytics.problems.models import (  # noqa: E402, F401  Django looks here
     CaseStep,
     ExcellentCase,

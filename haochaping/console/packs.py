@@ -16,11 +16,13 @@ from haochaping.policy.pack import (
     Severity,
     Step,
 )
+from haochaping.policy.scheme import DEDUCTIONS, MEASURES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from haochaping.policy.pack import Channel, Policy, Sourced
+    from haochaping.policy.pack import Channel, Policy
+    from haochaping.policy.sourced import Sourced
 
 
 class Said(NamedTuple):
@@ -98,6 +100,7 @@ def chapters(policy: Policy) -> list[Chapter]:
             said("评价文字", "评价人同意后脱敏公开" if shown.texts == "consent" else "不公开", shown),
             said("最小样本", f"不足{shown.min_sample}件不排名，不足{shown.k_anonymity}件不显示", shown),
         )),
+        Chapter("月度考核（没有案例、样本不足或未报送的项不计，按其余各项的权重折算）", tuple(_scheme(p, said))),
     ]  # fmt: skip
 
 
@@ -119,6 +122,26 @@ def _invitation(p: Policy, said: Callable[[str, object, Sourced], Said]) -> Iter
         "短信限度", f"同一号码每天至多{ask.daily_most}条，链接{ask.link_days}天有效，回复{ask.stop_word}即不再发送", ask
     )
     yield said("短信签名", f"【{ask.signature}】", ask)
+
+
+def _scheme(p: Policy, said: Callable[[str, object, Sourced], Said]) -> Iterator[Said]:
+    """What counts in the monthly scores, each with its weight."""
+    scheme, own = p.scheme, p.scheme.personal
+    for one in scheme.measures:
+        marks = f"权重{one.weight}，{one.zero:.0%}得零分、{one.full:.0%}得满分，之间按比例，不足{one.minimum}件不计"
+        yield said(MEASURES[one.metric], marks + ("，按95%置信区间较差的一端" if one.cautious else ""), one)
+    for index in scheme.indices:
+        yield said(index.name, f"权重{index.weight}，每月填报得分，另一人核对", index)
+    for off in scheme.deductions:
+        yield said(DEDUCTIONS[off.rule], f"每件扣{off.points}分，每月至多扣{off.most}分", off)
+    least = f"可评的权重不到{scheme.least:.0%}的不给总分，评价不足{scheme.ranked_from}次的不排名"
+    yield said("总分和排名", least, scheme)
+    faults = (
+        f"每百次评价查实1件服务差错扣{own.points}分，整改到位的少扣{own.remission:.0%}，评价不足{own.minimum}次不评分"
+    )
+    yield said("窗口人员", faults, own)
+    yield said("考核申诉", f"公布后{scheme.appeal_within}内提出", scheme.appeal_within)
+    yield said("申诉答复", f"提出后{scheme.decide_within}内由其他单位的人裁定", scheme.decide_within)
 
 
 def _by_source(channels: tuple[Channel, ...]) -> list[list[Channel]]:

@@ -19,12 +19,12 @@ from haochaping.policy.pack import (
     POINTS,
     ROUTES,
     STAFF_WORDS,
-    Limit,
     Policy,
-    Sourced,
 )
 from haochaping.policy.rules import NATIONAL_SET
+from haochaping.policy.scheme import DEDUCTIONS, MEASURES
 from haochaping.policy.sets import LEVEL_NAMES
+from haochaping.policy.sourced import Limit, Sourced
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -161,6 +161,33 @@ LABELS: dict[str, Label] = {
     "Tablet.staff": Label("待机画面", choices=STAFF_WORDS),
     "Hours.morning": Label("上午", "写作 08:30-12:00。"),
     "Hours.afternoon": Label("下午", "写作 13:30-17:30。"),
+    "Policy.scheme": Label(
+        "月度考核",
+        "各项指标和外部指标的权重合计 100；没有案例、样本不足或未报送的项不计，按其余各项的权重折算。",
+    ),
+    "Scheme.measures": Label("平台指标"),
+    "Scheme.indices": Label("外部指标", "由别处评出、每月填报的得分（0 至 100），一人填、另一人核对。"),
+    "Scheme.deductions": Label("扣分"),
+    "Scheme.least": Label("至少有多少权重可以评，才给总分", is_share=True),
+    "Scheme.ranked_from": Label("排名的最小样本（评价数）"),
+    "Scheme.personal": Label("窗口人员", "只按查实的服务差错（态度、效率），内容、流程和政策问题从不算到个人。"),
+    "Scheme.appeal_within": Label("公布后多久内可以申诉"),
+    "Scheme.decide_within": Label("申诉多久内答复"),
+    "Measure.metric": Label("指标", choices=MEASURES),
+    "Measure.weight": Label("权重"),
+    "Measure.zero": Label("零分线", "到这里或更差得 0 分，之间按比例。", is_share=True),
+    "Measure.full": Label("满分线", is_share=True),
+    "Measure.minimum": Label("最小样本（件）", "不足的不计这一项。"),
+    "Measure.cautious": Label("按 95% 置信区间较差的一端计", "样本少的碰巧全好，不会因此靠前。"),
+    "Index.key": Label("代号", "小写英文，导入和统计用。"),
+    "Index.name": Label("名称"),
+    "Index.weight": Label("权重"),
+    "Deduction.rule": Label("扣分项", choices=DEDUCTIONS),
+    "Deduction.points": Label("每件扣几分"),
+    "Deduction.most": Label("每月至多扣几分"),
+    "Personal.minimum": Label("最小样本（评价数）", "不足的不评分；不能小于 5。"),
+    "Personal.points": Label("每百次评价查实 1 件扣几分"),
+    "Personal.remission": Label("整改到位的少扣", is_share=True),
     "Kiosk.days": Label("刷身份证后列出近几天的服务"),
 }
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 from datetime import date, time
 from enum import StrEnum
 from functools import cached_property
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from haochaping.kit.workdays import Term, Unit
+from haochaping.policy.scheme import Scheme  # noqa: TC001  msgspec looks here
+from haochaping.policy.sourced import Limit, Sourced
+
+if TYPE_CHECKING:
+    from haochaping.kit.workdays import Term
 
 LEVELS = (5, 4, 3, 2, 1)  # 5 = 非常满意; GB/T 39046 table A.8 counts the other way, importers say which
 WORST_GOOD = 3  # 差评 = the two lowest levels (国办发〔2019〕51号)
@@ -60,26 +64,6 @@ STEP_NAMES = {
     Step.REVIEW: "审核", Step.CALLBACK: "回访", Step.APPEAL: "申诉复核", Step.ANSWER: "答复总时限",
 }  # fmt: skip
 SEVERITY_NAMES = {Severity.SIMPLE: "简单", Severity.GENERAL: "一般", Severity.COMPLEX: "复杂"}
-
-
-class Sourced(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A figure and where it comes from: `stated` = the named source states it; otherwise a neutral value of ours."""
-
-    source: str = ""
-    stated: bool = True
-    note: str = ""
-
-
-class Limit(Sourced, frozen=True, kw_only=True):
-    n: int
-    unit: Unit
-
-    @property
-    def term(self) -> Term:
-        return Term(self.n, self.unit)
-
-    def __str__(self) -> str:
-        return str(self.term)
 
 
 class BySeverity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -332,6 +316,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     kiosk: Kiosk
     tablet: Tablet
     hours: Hours
+    scheme: Scheme
 
     def level_name(self, level: int) -> str:
         return self.levels.names[level - 1]

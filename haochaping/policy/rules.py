@@ -22,13 +22,14 @@ from haochaping.policy.pack import (
     STEP_NAMES,
     WORST_GOOD,
     BySeverity,
-    Limit,
     Policy,
     Severity,
-    Sourced,
     Step,
     Trigger,
 )
+from haochaping.policy.scheme import checks as scheme_checks
+from haochaping.policy.scheme import told as scheme_told
+from haochaping.policy.sourced import Limit, Sourced
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -186,6 +187,7 @@ def summary(policy: Policy) -> list[str]:
         f"自助终端：列出近 {p.kiosk.days} 天的服务{_mark(p.kiosk)}",
         f"窗口评价器：{STAFF_WORDS[p.tablet.staff]}{_mark(p.tablet)}",
         f"工作时间：{p.hours.morning}，{p.hours.afternoon}{_mark(p.hours)}",
+        *(f"{line}{_mark(p.scheme)}" for line in scheme_told(p.scheme)),
     ]
     return lines
 
@@ -261,6 +263,7 @@ def _errors(p: Policy) -> list[FieldError]:
         (disclosure.k_anonymity >= 5, "disclosure.k_anonymity", "不能小于 5，否则可以认出评价人"),
         (disclosure.min_sample >= disclosure.k_anonymity, "disclosure.min_sample", "不能小于 k_anonymity"),
         *_asking(p),
+        *scheme_checks(p.scheme),
     ]
     for step in (Step.RECTIFY, Step.ANSWER):
         found: BySeverity = getattr(p.limits, step)

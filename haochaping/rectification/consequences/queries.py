@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 NOT_FOUND = Refused("not_found", 404, "没有这条记录。")
 DECIDE = (Role.SUPERVISOR, Role.CITY)
 READ = (*DECIDE, Role.LEADER)
+SERVICE_CAUSES = tuple(cause for cause, charged in CHARGED.items() if charged is Charged.WINDOW)
+PUT_RIGHT = frozenset({"satisfied", "accepted", "confirmed"})  # verdicts
 OTHERS_DECIDE = (Kind.TALK, Kind.TRAINING)  # nobody decides these about their own unit
 
 
@@ -218,7 +220,19 @@ def verified_faults(subject: Subject, area: str, start: date, end: date) -> dict
 
     For clerks and windows only what is charged to the window; for organs whatever is charged to them.
     """
-    found = Order.objects.filter(
+    found = _verified(area, start, end)
+    if subject is Subject.ORGAN:
+        rows = found.exclude(charged_code="").values_list("charged_code").annotate(n=Count("pk"))
+        return dict(rows.order_by())
+    found = found.filter(cause__in=SERVICE_CAUSES)
+    if subject is Subject.WINDOW:
+        return dict(found.exclude(window_code="").order_by().values_list("window_code").annotate(n=Count("pk")))
+    return Counter(code for code in clerks_of(found.values_list("pk", flat=True)).values() if code)
+
+
+def _verified(area: str, start: date, end: date) -> QuerySet[Order]:
+    """Orders dispatched in these days that were found true and reasonable, and stand."""
+    return Order.objects.filter(
         area_path__startswith=area,
         dispatch_day__gte=start,
         dispatch_day__lte=end,
@@ -226,13 +240,17 @@ def verified_faults(subject: Subject, area: str, start: date, end: date) -> dict
         is_reasonable=True,
         is_probe=False,
     ).exclude(state=OrderState.VOIDED)
-    if subject is Subject.ORGAN:
-        rows = found.exclude(charged_code="").values_list("charged_code").annotate(n=Count("pk"))
-        return dict(rows.order_by())
-    found = found.filter(cause__in=[cause for cause, charged in CHARGED.items() if charged is Charged.WINDOW])
-    if subject is Subject.WINDOW:
-        return dict(found.exclude(window_code="").order_by().values_list("window_code").annotate(n=Count("pk")))
-    return Counter(code for code in clerks_of(found.values_list("pk", flat=True)).values() if code)
+
+
+def service_faults(area: str, start: date, end: date) -> dict[str, tuple[int, int]]:
+    """By clerk: verified faults charged to the window, and how many of them were put right and verified to be."""
+    verdicts = dict(_verified(area, start, end).filter(cause__in=SERVICE_CAUSES).values_list("pk", "verdict"))
+    found: dict[str, tuple[int, int]] = {}
+    for pk, clerk in clerks_of(verdicts).items():
+        n, right = found.get(clerk, (0, 0))
+        found[clerk] = (n + 1, right + (verdicts[pk] in PUT_RIGHT))
+    found.pop("", None)
+    return found
 
 
 def cases_of(record: Consequence, actor: Actor) -> list[Order]:
