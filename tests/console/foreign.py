@@ -19,6 +19,9 @@ from haochaping.accounts import sessions
 from haochaping.accounts.models import Grant, Person
 from haochaping.accounts.queries import app_info
 from haochaping.accounts.rules import Role, Scope
+from haochaping.analytics.appraisal import commands as appraisals
+from haochaping.analytics.appraisal import entering, objections
+from haochaping.analytics.appraisal.models import Score
 from haochaping.analytics.problems import cases
 from haochaping.analytics.problems import commands as problems
 from haochaping.analytics.problems.drafts import Draft as ProblemDraft
@@ -137,7 +140,7 @@ def world_of(cast: Cast) -> World:
     world.home = people_of("苏州", "3205", SUZHOU, "SZ-A01")
     world.home[Role.HANDLER, "other"] = _person("苏州公安", "苏州公安整改", Role.HANDLER, Scope("", path), NOW)
     world.away = people_of("南京", "3201", NANJING, "NJ-A01")
-    for make in (_policy, _orders, _entered, _delivered, _places, _people):
+    for make in (_policy, _orders, _entered, _delivered, _places, _people, _appraised):
         world.made |= make(world)
     return world
 
@@ -304,3 +307,20 @@ def _people(world: World) -> dict[str, Any]:
         get_data="", post_data="", http_accept="", path_info="",
     )  # fmt: skip
     return {"person": person, "grant": given, "session": session, "lock": lock}
+
+
+def _appraised(world: World) -> dict[str, Any]:
+    """May of Suzhou as published, an appeal against it, and what was entered for June."""
+    city, handler, may = world.at_home(Role.CITY), world.at_home(Role.HANDLER), date(2026, 5, 1)
+    second = world.at_home(Role.SUPERVISOR)
+    for key in ("live", "requests", "key_cases", "merged", "one_call"):
+        one = entering.enter("3205", may, organ=SUZHOU, key=key, value="77.31", basis=MARK, actor=city, now=NOW)
+        entering.confirm([one.pk], actor=second, now=NOW)
+    made = appraisals.submit("3205", may, actor=city, now=NOW)
+    appraisals.publish(made.pk, actor=second, now=NOW)
+    score = Score.objects.get(appraisal=made, subject=SUZHOU)
+    objection = objections.appeal(score.pk, key="live", reason=f"{MARK}不对", actor=handler, now=NOW)
+    waiting = entering.enter(
+        "3205", date(2026, 6, 1), organ=SUZHOU, key="live", value="77.31", basis=MARK, actor=city, now=NOW
+    )
+    return {"sheet_of_may": made, "score": score, "objection": objection, "index": waiting}

@@ -113,6 +113,21 @@ SAMPLES: dict[str, Callable[[World], list[dict[str, Any]]]] = {
     "device": lambda w: [{"device_id": w.device.id}],
     "device_stop": lambda w: [{"device_id": w.device.id}],
     "device_replace": lambda w: [{"device_id": w.device.id}],
+    "appraisal_score": lambda w: [{"pk": w.score.pk}],
+    "appraisal_object": lambda w: [{"pk": w.score.pk}],
+    "appraisal_sheet": lambda w: [{"pk": w.sheet_of_may.pk}],
+    "appraisal_changes": lambda w: [{"pk": w.sheet_of_may.pk}],
+    "appraisal_decide": lambda w: [
+        {"pk": w.sheet_of_may.pk, "verb": verb} for verb in ("publish", "refuse", "take_back")
+    ],
+    "appraisal_submit": lambda _: [{"area": "3205", "month": "2026-05"}],
+    "appraisal_entries": lambda _: [{"area": "3205", "month": "2026-05"}, {"area": "3205", "month": "2026-06"}],
+    "appraisal_template": lambda _: [{"area": "3205", "month": "2026-05"}],
+    "appraisal_live": lambda _: [{"area": "3205", "month": "2026-05", "kind": "organ", "subject": SUZHOU}],
+    "appraisal_objection": lambda w: [{"pk": w.objection.pk}],
+    "appraisal_objection_act": lambda w: [
+        {"pk": w.objection.pk, "verb": verb} for verb in ("add", "withdraw", "uphold", "dismiss")
+    ],
     "policy_version": lambda w: [{"pk": w.pack.pk}],
     "policy_version_export": lambda w: [{"pk": w.pack.pk}],
     "policy_withdraw": lambda w: [{"pk": w.pack.pk}],

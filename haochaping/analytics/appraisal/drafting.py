@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 # What a deduction counts: how it is said, and its source.
 COUNTED = {
     "refused": ("填报并核对的件数", "考核方案"),
-    "overdue": ("当月派发、超过答复期限的差评工单数（同超期率的分子）", METRICS["on_time_rate"].clause),
+    "overdue": ("当月派发、任一时限曾超期的差评工单数（同超期率的分子）", METRICS["overdue_rate"].clause),
     "unsatisfied": ("当月派发的工单，回访和评价人核验中不满意的次数（同回访整改满意率的分母减分子）", METRICS["callback_satisfied_rate"].clause),
     "faults": ("当月派发、核实为属实且合理、归责于本单位的工单数", "考核方案"),
 }  # fmt: skip

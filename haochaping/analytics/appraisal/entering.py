@@ -61,11 +61,11 @@ def enter(  # one cell
     return made
 
 
-def bring_in(area: str, rows: Iterable[tuple[int, Mapping[str, str]]], *, actor: Actor, now: datetime) -> int:
+def bring_in(area: str, rows: Iterable[tuple[int, Mapping[str, str] | str]], *, actor: Actor, now: datetime) -> int:
     """Every line of a sheet or none, so that nothing is half taken; the number of values taken.
 
     A line names month, organ (name or code), what it rests on, and any of the indices by name or key; an empty cell enters nothing.
-    Refused 422 with every line that is wrong, by its number in the file.
+    Instead of its cells a line may have the words why nobody can read it. Refused 422 with every line that is wrong, by number.
     """
     _refuse_strangers(area, actor)
     errors: list[FieldError] = []
@@ -75,8 +75,10 @@ def bring_in(area: str, rows: Iterable[tuple[int, Mapping[str, str]]], *, actor:
         for line, cells in rows:
             if line > ROWS_MOST + 1:
                 raise Refused("too_many", 422, f"一次最多导入 {ROWS_MOST} 行，请拆成几个文件。")
-            given = {_column(name): value.strip() for name, value in cells.items() if value.strip()}
             try:
+                if isinstance(cells, str):
+                    raise _wrong("line", cells)
+                given = {_column(name): value.strip() for name, value in cells.items() if value.strip()}
                 month, found = _read_line(area, given)
                 organ = names.get(given.get("orgcode", ""), given.get("orgcode", ""))
                 for key, value in found:

@@ -18,7 +18,9 @@ from haochaping.directory.queries import snapshot
 from haochaping.kit.errors import Refused
 from haochaping.policy.queries import calendar
 from haochaping.policy.scheme import Scheme
+from haochaping.rectification.consequences.queries import service_fault_orders
 from haochaping.rectification.rules import over
+from haochaping.rectification.sight import orders_for
 from haochaping.rectification.standing import belongs_to
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from haochaping.accounts.rules import Actor
+    from haochaping.rectification.models import Order
 
 DECIDE = (Role.SUPERVISOR, Role.CITY)  # who draws up sheets and enters what comes from elsewhere
 WHOLE = (*DECIDE, Role.LEADER)  # who sees a place with its people, live too
@@ -211,6 +214,14 @@ def score_for(actor: Actor, pk: int) -> Score:
     return found
 
 
+def appraisal_for(actor: Actor, pk: int) -> Appraisal:
+    """A sheet in whatever state, for who runs its place; Refused 404 for others."""
+    found = Appraisal.objects.filter(pk=pk).first()
+    if found is None or not runs(actor, found.region):
+        raise NOT_FOUND
+    return found
+
+
 def runs(actor: Actor, area: str) -> bool:
     """Whether somebody sees all of an area, live and with its people."""
     return actor.kind == "person" and actor.over(area=area, organ="").has(*WHOLE)
@@ -311,6 +322,22 @@ def may_judge(actor: Actor, objection: Objection) -> bool:
         barred |= set(appraisal.authors)
     roles = JUDGES if objection.kind == "appeal" else (*JUDGES, Role.CITY)
     return there.has(*roles) and actor.id not in barred and not belongs_to(actor, score.organ_path)
+
+
+def objections_of(actor: Actor, score: Score) -> list[Objection]:
+    """Those about one score that the actor has to do with, newest first."""
+    return list(objections_for(actor).filter(score=score).order_by("-pk"))
+
+
+def fault_orders(actor: Actor, line: Line, area: str, month: date) -> list[Order]:
+    """The orders behind a clerk's faults, as far as this person may see them."""
+    cases = service_fault_orders(area, month, rules.last_day(month)).get(line.subject, [])
+    return list(orders_for(actor).filter(pk__in=cases).order_by("order_no")) if cases else []
+
+
+def part_of(stored: object) -> Part:
+    """A part as it was kept."""
+    return msgspec.convert(stored, Part)
 
 
 def steps_of(objection: Objection) -> list[ObjectionStep]:

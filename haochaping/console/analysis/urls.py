@@ -5,8 +5,10 @@ from __future__ import annotations
 from django.urls import path
 
 from haochaping.console.analysis import (
+    appraisal,
     cases,
     dictionary,
+    entries,
     measures,
     problem_form,
     problems,
@@ -15,6 +17,7 @@ from haochaping.console.analysis import (
     ratings,
     report_orders,
     reports,
+    scores,
     slicing,
     themes,
 )
@@ -59,4 +62,18 @@ urlpatterns = [
     path("analysis/reports/<int:pk>/report.docx", reports.word, name="report_docx"),
     path("analysis/reports/<int:pk>/charts/<int:n>.png", reports.chart, name="report_chart"),
     path("analysis/reports/<int:pk>/<str:verb>", reports.act, name="report_act"),
+    path("analysis/appraisal/", appraisal.appraisal, name="appraisal"),
+    path("analysis/appraisal/export", appraisal.export, name="appraisal_export"),
+    path("analysis/appraisal/objections/", scores.objections_list, name="appraisal_objections"),
+    path("analysis/appraisal/objections/<int:pk>/", scores.objection, name="appraisal_objection"),
+    path("analysis/appraisal/objections/<int:pk>/<str:verb>", scores.act, name="appraisal_objection_act"),
+    path("analysis/appraisal/scores/<int:pk>/", scores.score, name="appraisal_score"),
+    path("analysis/appraisal/scores/<int:pk>/object", scores.object_, name="appraisal_object"),
+    path("analysis/appraisal/sheets/<int:pk>/", appraisal.waiting, name="appraisal_sheet"),
+    path("analysis/appraisal/sheets/<int:pk>/changes", appraisal.changes, name="appraisal_changes"),
+    path("analysis/appraisal/sheets/<int:pk>/do/<str:verb>", appraisal.decide, name="appraisal_decide"),
+    path("analysis/appraisal/of/<str:area>/<str:month>/submit", appraisal.submit, name="appraisal_submit"),
+    path("analysis/appraisal/of/<str:area>/<str:month>/entries", entries.entries, name="appraisal_entries"),
+    path("analysis/appraisal/of/<str:area>/<str:month>/template", entries.template, name="appraisal_template"),
+    path("analysis/appraisal/of/<str:area>/<str:month>/<str:kind>/<str:subject>/", scores.live, name="appraisal_live"),
 ]

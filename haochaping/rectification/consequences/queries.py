@@ -242,15 +242,22 @@ def _verified(area: str, start: date, end: date) -> QuerySet[Order]:
     ).exclude(state=OrderState.VOIDED)
 
 
-def service_faults(area: str, start: date, end: date) -> dict[str, tuple[int, int]]:
-    """By clerk: verified faults charged to the window, and how many of them were put right and verified to be."""
-    verdicts = dict(_verified(area, start, end).filter(cause__in=SERVICE_CAUSES).values_list("pk", "verdict"))
-    found: dict[str, tuple[int, int]] = {}
-    for pk, clerk in clerks_of(verdicts).items():
-        n, right = found.get(clerk, (0, 0))
-        found[clerk] = (n + 1, right + (verdicts[pk] in PUT_RIGHT))
-    found.pop("", None)
+def service_fault_orders(area: str, start: date, end: date) -> dict[str, list[UUID]]:
+    """By clerk: the orders with a verified fault that is charged to the window."""
+    found: dict[str, list[UUID]] = {}
+    cases = _verified(area, start, end).filter(cause__in=SERVICE_CAUSES).values_list("pk", flat=True)
+    for pk, clerk in clerks_of(cases).items():
+        if clerk:
+            found.setdefault(clerk, []).append(pk)
     return found
+
+
+def service_faults(area: str, start: date, end: date) -> dict[str, tuple[int, int]]:
+    """By clerk: how many such orders, and how many of them were put right and verified to be."""
+    by_clerk = service_fault_orders(area, start, end)
+    cases = [pk for found in by_clerk.values() for pk in found]
+    right = set(Order.objects.filter(pk__in=cases, verdict__in=PUT_RIGHT).values_list("pk", flat=True))
+    return {clerk: (len(found), len(right.intersection(found))) for clerk, found in by_clerk.items()}
 
 
 def cases_of(record: Consequence, actor: Actor) -> list[Order]:
