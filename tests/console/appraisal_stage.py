@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from haochaping.accounts.models import Grant, Person
-from haochaping.accounts.rules import Role
+from haochaping.accounts.rules import Role, Scope
 from haochaping.analytics.appraisal import commands, entering
 from haochaping.analytics.commands import refresh_lake
 from haochaping.directory.models import Clerk
@@ -23,11 +23,10 @@ if TYPE_CHECKING:
     from tests.cast import Cast
 
 MAY = date(2026, 5, 1)
-SERVED = datetime(2026, 5, 12, 6, 0, tzinfo=UTC)
-WORKED = datetime(2026, 5, 13, 2, 0, tzinfo=UTC)
 NOW = datetime(2026, 6, 10, 2, 0, tzinfo=UTC)
-DAY = dict.fromkeys(("serviceTime", "acceptDate", "resultDate"), "2026-05-12 09:00:00")
+SERVED = datetime(2026, 5, 12, 6, 0, tzinfo=UTC)
 AREA = "3201"
+PATH = f"/{PROVINCE_OFFICE}/{NANJING}/"
 CLERK = "NJ-0001"
 CAUSES = ("attitude", "efficiency", "policy")  # of the bad ones that were verified; policy is no clerk's
 
@@ -41,46 +40,38 @@ class Month:
     clerk: Actor
     other_clerk: Actor
     orders: dict[str, Any]
+    month: date = MAY
+    now: datetime = NOW
 
 
-def month_of(cast: Cast) -> Month:
-    """Everything is in the lake; nothing is entered or published yet."""
-    second = _person("city2", "南京主管二", Role.CITY, _scope(), NOW)
+def month_of(cast: Cast, month: date = MAY, now: datetime = NOW) -> Month:
+    """Everything is in the lake; nothing is entered or published yet. It all happened on the 12th and 13th."""
+    second = _person("city2", "南京主管二", Role.CITY, Scope(AREA), now)
     person = Person.objects.get(username="clerk")
     person.name = "李窗口"
     person.save()
-    Grant.objects.filter(person=person).update(organ=f"/{PROVINCE_OFFICE}/{NANJING}/")
-    other = _person("clerk2", "王窗口", Role.CLERK, _scope("NJ-A02"), NOW)
+    Grant.objects.filter(person=person).update(organ=PATH)
+    other = _person("clerk2", "王窗口", Role.CLERK, Scope("", PATH, "NJ-A02"), now)
     Clerk.objects.create(number="NJ-0002", name="王窗口", organ=NANJING, window="NJ-A02")
     forget()
-    wires = [_served(f"NJ-MAY-{n}") for n in range(40)]
-    wires += [_served(f"NJ-TWO-{n}", windowNo="NJ-A02", clerkNo="NJ-0002") for n in range(20)]
-    admit_services(wires, source="test", now=SERVED)
-    rated = [_rated(wire["projectNo"]) for wire in wires[4:]] + [_rated(f"NJ-MAY-{n}", **BAD) for n in range(4)]
-    outcomes = admit([read_evaluation(one, source="test", best_is_one=False) for one in rated], now=SERVED)
-    bad = [outcome.id for outcome in outcomes[-4:]]
-    orders = dict(zip((*CAUSES, "untouched"), bad, strict=True))
+    served = datetime(month.year, month.month, 12, 6, 0, tzinfo=UTC)
+    day = dict.fromkeys(("serviceTime", "acceptDate", "resultDate"), f"{month:%Y-%m}-12 09:00:00")
+    numbers = [f"NJ-MAY-{n}" for n in range(40)] + [f"NJ-TWO-{n}" for n in range(20)]
+    at_two = {"windowNo": "NJ-A02", "clerkNo": "NJ-0002"}
+    wires = [wire_service(number, **(day | (at_two if "TWO" in number else {}))) for number in numbers]
+    admit_services(wires, source="test", now=served)
+    when = {"assessTime": f"{month:%Y-%m}-12 09:30:00"}
+    rated = [wire_rating(number, **when) for number in numbers[4:]]
+    rated += [wire_rating(number, **(BAD | when)) for number in numbers[:4]]
+    outcomes = admit([read_evaluation(one, source="test", best_is_one=False) for one in rated], now=served)
+    orders = dict(zip((*CAUSES, "untouched"), (outcome.id for outcome in outcomes[-4:]), strict=True))
     for cause in CAUSES:
-        _work(cast, orders[cause], cause)
-    refresh_lake(now=NOW)
-    return Month(cast, second, person.actor(), other, orders)
+        _work(cast, orders[cause], cause, served + timedelta(hours=20))
+    refresh_lake(now=now)
+    return Month(cast, second, person.actor(), other, orders, month, now)
 
 
-def _scope(window: str = "") -> Any:
-    from haochaping.accounts.rules import Scope
-
-    return Scope("", f"/{PROVINCE_OFFICE}/{NANJING}/", window) if window else Scope(AREA)
-
-
-def _served(project_no: str, **more: Any) -> dict[str, Any]:
-    return wire_service(project_no, **(DAY | more))
-
-
-def _rated(project_no: str, **more: Any) -> dict[str, Any]:
-    return wire_rating(project_no, **({"assessTime": "2026-05-12 09:30:00"} | more))
-
-
-def _work(cast: Cast, order_id: Any, cause: str) -> None:
+def _work(cast: Cast, order_id: Any, cause: str, at: datetime) -> None:
     found = {"is_true": True, "is_reasonable": True, "cause": cause, "severity": "general", "findings": "属实"}
     for verb, who, facts in (
         ("sign", cast.rectifier, {}),
@@ -88,18 +79,17 @@ def _work(cast: Cast, order_id: Any, cause: str) -> None:
         ("submit", cast.rectifier, {"measures": "整改", "reply": "已经整改，谢谢您的意见。"}),
         ("approve", cast.city, {}),
     ):
-        perform(order_id=order_id, verb=verb, actor=who, facts=facts, now=WORKED)
+        perform(order_id=order_id, verb=verb, actor=who, facts=facts, now=at)
 
 
 def entered(month: Month, value: str = "80") -> None:
     """One of the five indices, entered by one and checked by another."""
-    row = entering.enter(
-        AREA, MAY, organ=NANJING, key="live", value=value, basis="省纠风办〔2026〕5号", actor=month.cast.city, now=NOW
-    )
-    entering.confirm([row.pk], actor=month.second, now=NOW)
+    told = {"organ": NANJING, "key": "live", "value": value, "basis": "省纠风办〔2026〕5号"}
+    row = entering.enter(AREA, month.month, actor=month.cast.city, now=month.now, **told)
+    entering.confirm([row.pk], actor=month.second, now=month.now)
 
 
 def published(month: Month) -> Appraisal:
-    """The sheet of May, drawn up by the city's office and published by a second person."""
-    made = commands.submit(AREA, MAY, actor=month.cast.city, now=NOW)
-    return commands.publish(made.pk, actor=month.second, now=NOW)
+    """The sheet, drawn up by the city's office and published by a second person."""
+    made = commands.submit(AREA, month.month, actor=month.cast.city, now=month.now)
+    return commands.publish(made.pk, actor=month.second, now=month.now)

@@ -165,7 +165,7 @@ def _units(found: Sheet) -> list[dict[str, object]]:
 
 
 def _unit(line: Line) -> dict[str, object]:
-    parts, total = queries.standing(line)
+    _, total = queries.standing(line)
     return {
         "line": line,
         "field": queries.area_name(rules.field_of(line.area_path)),
@@ -173,7 +173,7 @@ def _unit(line: Line) -> dict[str, object]:
         "span": span(line.total),
         "now": total if line.corrections else None,
         "corrected_at": line.corrections[-1].at if line.corrections else None,
-        "sums": sums(parts),
+        "sums": sums(line.parts),
         "cells": [(part, points(part.points), rules.STATUS_NAMES[part.status]) for part in line.parts],
     }
 
@@ -368,6 +368,8 @@ def shown(part: Part) -> str:
     """A part's figure in words: 6 ÷ 8, 87.5, 3 件."""
     if part.numerator is None:
         return "—"
+    if part.sort is Sort.FAULTS:
+        return f"{part.numerator:,.0f}件 ÷ {part.denominator or 0:,}次评价"
     if part.denominator is not None:
         return f"{part.numerator:,.0f} ÷ {part.denominator:,}"
     return f"{part.numerator:g}" + ("件" if part.sort is Sort.DEDUCTION else "")

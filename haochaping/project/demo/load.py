@@ -279,7 +279,7 @@ class Loader:
         from haochaping.analytics.commands import refresh_lake
         from haochaping.channels.invitations import commands as invitations
         from haochaping.evaluation.sealing import seal
-        from haochaping.project.demo import briefing, consequences, problems, reporting
+        from haochaping.project.demo import appraising, briefing, consequences, problems, reporting
         from haochaping.project.demo.home import home_of
 
         self.progress.say("封存与汇总 sealing, figures …")
@@ -287,6 +287,7 @@ class Loader:
         refresh_lake(now=now)
         consequences.make(home_of(self.province), self.cast, now)
         briefing.make(self.cast, now)
+        appraising.make(home_of(self.province), self.cast, now)
         problems.make(home_of(self.province), self.cast, now)
         reporting.make(self.cast, self._office(), now)
         while invitations.collect(now):  # of sixty days only the last three are still asked about
