@@ -1,4 +1,4 @@
-"""A made-up province of 13 cities, 104 counties, 3,016 organs, 20,000 items and 40,000 windows, and what was rated there, day by day.
+"""A made-up province of 13 cities, 104 counties, 3,016 organs, 21,112 items and 40,000 windows, and what was rated there, day by day.
 
 Everything follows from the number of a case by DuckDB's hash: the same size gives the same rows, whatever was made before.
 Skewed as life is: few counties, windows and items have most cases, weekends a sixth of a weekday.
@@ -56,8 +56,8 @@ SELECT DATE '{day}' AS service_day, TIMESTAMPTZ '{day} 16:00:00+00' + INTERVAL 7
     CASE WHEN pf IN (1, 2) THEN 'online' ELSE 'on_site' END AS mode, h < .97 AS has_case,
     CASE WHEN g < .03 THEN NULL WHEN b < .8 THEN 1 WHEN b < .96 THEN 2 WHEN b < .98 THEN 5 ELSE 3 END AS user_prop,
     CASE WHEN is_rated THEN pf END AS channel, CASE WHEN is_rated THEN stars END AS level,
-    CASE WHEN NOT is_rated THEN NULL WHEN h < .4 AND stars > 2 THEN [] WHEN stars > 2 OR h < .7 THEN [stars || lpad((id % 13)::varchar, 2, '0')]
-        ELSE [stars || lpad((id % 13)::varchar, 2, '0'), stars || lpad((13 + id % 7)::varchar, 2, '0')] END AS indicators,
+    CASE WHEN NOT is_rated THEN NULL WHEN h < .4 AND stars > 2 THEN '' ELSE ',' || stars || lpad((id % 13)::varchar, 2, '0') || ','
+        || CASE WHEN stars > 2 OR h < .7 THEN '' ELSE stars || lpad((13 + id % 7)::varchar, 2, '0') || ',' END END AS indicators,
     CASE WHEN is_rated THEN c_ < CASE WHEN pf < 3 THEN .8 ELSE .1 END END AS real_name,
     is_rated AND stars < 3 AND h < .03 AS excluded, false AS is_probe,
     CASE WHEN NOT is_rated AND h < .9 THEN 5 END AS lapse_level,
@@ -88,7 +88,7 @@ FROM bad
 ITEMS = """
 SELECT item(range::int) AS code, 'theme ' || range % 12 AS theme, ['01', '05', '07', '20'][1 + range % 4] AS item_kind,
     range % 3 = 0 AS is_enterprise, CASE WHEN range % 40 = 0 THEN ['bundle ' || range % 25] ELSE [] END AS bundles
-FROM range(20000)
+FROM range(21112)
 """
 _MACROS = """
 CREATE OR REPLACE MACRO u(id, n) AS (hash(id, n) % 1000000007) / 1000000007.0;
@@ -128,8 +128,7 @@ def fill(ratings: int, *, now: datetime, last: date = END) -> None:
     with lake.writing(), lake.duck() as connection:
         prepare(connection)
         if not lake.read().of("items"):
-            items = lake.put("items", lake.ALWAYS, connection.sql(ITEMS).to_arrow_table())
-            lake.swap(lake.read(), {"items": {lake.ALWAYS: items}}, now=now, directory="bench")
+            lake.swap(lake.read(), {"items": _items(connection)}, now=now, directory="bench")
         for month in sorted({day.replace(day=1) for day in made if day <= last}):
             if month in lake.read().files["orders"]:
                 continue
@@ -142,3 +141,17 @@ def fill(ratings: int, *, now: datetime, last: date = END) -> None:
             orders = connection.sql(ORDERS.format(month=month)).to_arrow_table()
             orders = orders.select(ORDERS_OF_LAKE.names).cast(ORDERS_OF_LAKE)
             lake.swap(known, {**changed, "orders": {month: lake.put("orders", month, orders)}}, now=now)
+
+
+def restore(ratings: int, day: date, *, now: datetime) -> None:
+    """A day as it was made, and what the items are."""
+    with lake.writing(), lake.duck() as connection:
+        prepare(connection)
+        known = lake.read()
+        again = {day: lake.put("services", day, services(connection, day, *sizes(ratings)[day]))}
+        changed = {"services": again, **cubes.recount(known, again), "items": _items(connection)}
+        lake.swap(known, changed, now=now, directory="bench")
+
+
+def _items(connection: duckdb.DuckDBPyConnection) -> dict[date, lake.File | None]:
+    return {lake.ALWAYS: lake.put("items", lake.ALWAYS, connection.sql(ITEMS).to_arrow_table())}

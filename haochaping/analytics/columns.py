@@ -27,7 +27,7 @@ _place = [
     ("user_prop", pa.int8()),  # of whoever rated, else of whoever applied; null: not told
     ("channel", pa.int8()),  # null: not rated
     ("level", pa.int8()),  # null: not rated
-    ("indicators", _codes),  # as ticked; null: not rated
+    ("indicators", pa.string()),  # as ticked: ",203,207,", "" if none; null: not rated. A list is slow to read
     ("real_name", pa.bool_()),  # null: not rated
     ("excluded", pa.bool_()),  # by the newest ruling
     ("is_probe", pa.bool_()),
@@ -95,7 +95,7 @@ class Cube(NamedTuple):
     axis: str  # service_day, or counted_day for what was rated or has lapsed: the day it is asked by
     is_daily: bool  # else the day is the first of its month
     columns: tuple[str, ...]  # areas down to the county; closes_at null for what is rated, for which it means nothing
-    of_codes: str = ""  # the list of codes of which it knows one a row, under `code`: a case counts under each
+    of_codes: str = ""  # the codes of which it knows one a row, under `code`: a case counts under each
 
 
 _SERVED = ("mode", "has_case", "level", "excluded", "closes_at")  # what the metrics by service day ask of a row
@@ -112,7 +112,7 @@ _GRAINS: dict[str, tuple[bool, tuple[str, ...]]] = {
     "counties": (True, ("area_path", "channel", "real_name")),
     "kinds": (False, ("area_path", "aspect", "channel", "point", "user_prop", "real_name")),
     "organs": (False, ("area_path", "organ_code", "organ_path", "user_prop", "real_name")),
-    "items": (False, ("area_path", "organ_code", "organ_path", "item", "user_prop")),
+    "items": (False, ("area_path", "organ_code", "organ_path", "item", "channel", "user_prop", "real_name")),
     "desks": (False, ("area_path", "organ_code", "organ_path", "hall", "window", "clerk")),
 }
 CUBES: dict[str, Cube] = {

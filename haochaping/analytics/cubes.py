@@ -83,5 +83,5 @@ def _selected(cube: Cube) -> str:
     names = (cube.axis, *cube.columns)
     chosen = [f'{special.get(name, chr(34) + name + chr(34))} AS "{name}"' for name in names]
     if cube.of_codes:
-        chosen.append(f"unnest(CASE WHEN len({cube.of_codes}) > 0 THEN {cube.of_codes} ELSE [''] END) AS code")
+        chosen.append(f"unnest(string_split(trim(coalesce({cube.of_codes}, ''), ','), ',')) AS code")
     return ", ".join(chosen)

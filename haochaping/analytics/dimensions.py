@@ -28,7 +28,7 @@ class Dimension(NamedTuple):
     key: Callable[[Expr, str], Expr]
     needs_days: bool = False  # the month of a case is not enough
     tables: frozenset[str] = BOTH  # in which it can be asked
-    codes: str = ""  # the list column whose entries it tells apart: a case counts under each, so rows do not add up
+    codes: str = ""  # the column of codes that it tells apart: a case counts under each, so rows do not add up
     is_of_item: bool = False  # what the directory says today of the row's item
 
 
@@ -75,26 +75,47 @@ DIMENSIONS: dict[str, Dimension] = {
 }
 
 
-def grouped(t: Expr, day: str, by: Sequence[str], filters: Mapping[str, Any]) -> tuple[Expr, dict[str, Expr]]:
-    """The table, with a row for each entry where a list is asked by, and the keys `by__<name>` to group it by."""
-    for name in by:
-        codes = DIMENSIONS[name].codes
-        if codes in t.columns:
-            t = t.mutate(**{f"one__{name}": _or_none(t[codes]).unnest()})
-    return t, {f"by__{name}": _key(t, day, name, filters) for name in by}
+def aggregated(
+    t: Expr, day: str, by: Sequence[str], filters: Mapping[str, Any], parts: Callable[[Expr], dict[str, Expr]]
+) -> Expr:
+    """The parts of each combination of keys `by__<name>`; of all rows where nothing is asked by."""
+    keys = {f"by__{name}": _key(t, day, name, filters) for name in by}
+    found = t.group_by(**keys).aggregate(**parts(t)) if keys else t.aggregate(**parts(t))
+    for name in by:  # codes that stand together are told apart when few rows are left
+        if DIMENSIONS[name].codes in t.columns:
+            key = f"by__{name}"
+            apart = found.mutate(**{key: _listed(found[key]).unnest()})
+            again = {part: _AGAIN.get(part.rpartition("__")[2], "sum") for part in found.columns if part not in keys}
+            found = apart.group_by(list(keys)).aggregate(
+                **{part: getattr(apart[part], how)() for part, how in again.items()}
+            )
+    return found
+
+
+_AGAIN = {"low": "min", "high": "max"}  # how parts add up; all others are sums
 
 
 def _key(t: Expr, day: str, name: str, filters: Mapping[str, Any]) -> Expr:
     if name == "branch":
         return below(t, values_of(filters.get("organ_path", ())))
     if codes := DIMENSIONS[name].codes:
-        return t[f"one__{name}"] if codes in t.columns else t.code
+        return t[codes] if codes in t.columns else t.code
     return DIMENSIONS[name].key(t, day)
 
 
-def _or_none(codes: Expr) -> Expr:
-    """The list, or one empty code where it has none: whoever ticked nothing is a row of its own."""
-    return (codes.length() > 0).ifelse(codes, ibis.array([""]))
+def _listed(codes: Expr) -> Expr:
+    """A list, or codes as a row of the lake holds them, as a list; one empty code where there is none."""
+    if codes.type().is_array():
+        return (codes.length() > 0).ifelse(codes, ibis.array([""]))
+    joined = codes.fill_null("")
+    return (joined == "").ifelse(joined, joined.substr(1, joined.length() - 2)).split(",")
+
+
+def _names(codes: Expr, code: str) -> Expr:
+    """Whether a code is among those of a row; "" = there are none."""
+    if codes.type().is_array():
+        return _listed(codes).contains(code)
+    return codes.contains(f",{code},") if code else codes.fill_null("") == ""
 
 
 def matches(t: Expr, day: str, name: str, value: Any) -> Expr:
@@ -105,8 +126,7 @@ def matches(t: Expr, day: str, name: str, value: Any) -> Expr:
     if codes := DIMENSIONS[name].codes:
         if codes not in t.columns:  # a cube of codes
             return t.code.isin(list(map(str, values)))
-        found = _or_none(t[codes])
-        return any_of([found.contains(str(code)) for code in values])
+        return any_of([_names(t[codes], str(code)) for code in values])
     return DIMENSIONS[name].key(t, day).isin(values)
 
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from datetime import date
 
 _HAS_CASE = f"s.project_no !~ '{CASE_OF_OURS}' AS has_case"
+_INDICATORS = (
+    "CASE WHEN e.indicators = '{}' THEN '' ELSE ',' || array_to_string(e.indicators, ',') || ',' END AS indicators"
+)
 # As rated where there is a rating (it keeps a copy of where and by whom), else as served.
 _AS_RATED = f"""
     coalesce(e.area_path, s.area_path) AS area_path,
@@ -31,7 +34,7 @@ _AS_RATED = f"""
     coalesce(e.aspect, s.aspect) AS aspect,
     coalesce(e.point, s.point) AS point,
     s.mode, {_HAS_CASE}, coalesce(e.user_prop, s.user_prop) AS user_prop,
-    e.pf AS channel, e.level, array_to_string(e.indicators, ',') AS indicators, e.assurance = 'real_name' AS real_name,
+    e.pf AS channel, e.level, {_INDICATORS}, e.assurance = 'real_name' AS real_name,
     coalesce(r.excludes, false) AS excluded,
     s.is_probe OR coalesce(e.is_probe, false) AS is_probe
 """
@@ -60,7 +63,7 @@ _ORDERS = f"""
 SELECT o.dispatch_day, o.answer_due, o.answered_at,
     o.area_path, o.organ_code, o.organ_path, e.hall_code AS hall, o.window_code AS "window", e.clerk_no AS clerk,
     o.task_code AS item, e.aspect, e.point, s.mode, {_HAS_CASE}, coalesce(e.user_prop, s.user_prop) AS user_prop,
-    e.pf AS channel, o.level, array_to_string(e.indicators, ',') AS indicators, o.real_name,
+    e.pf AS channel, o.level, {_INDICATORS}, o.real_name,
     coalesce(r.excludes, false) AS excluded, o.is_probe,
     o.state, o.cause, o.severity, o.answer_kind, o.verdict,
     coalesce(m.was_called, false) AS was_called,
@@ -111,10 +114,7 @@ def rows(part: str, start: date, end: date) -> pa.Table:
             buffer.write(block)
     buffer.seek(0)
     table = pyarrow.csv.read_csv(buffer, convert_options=_as(schema)).select(schema.names)
-    if part == "services":
-        table = _with_scores(table)
-    at = schema.get_field_index("indicators")
-    return table.set_column(at, schema.field(at), _split(table["indicators"]))
+    return _with_scores(table) if part == "services" else table
 
 
 def items() -> pa.Table:
@@ -140,17 +140,10 @@ def items() -> pa.Table:
     )
 
 
-def _split(joined: pa.ChunkedArray) -> pa.Array:
-    """Codes joined by commas as lists, "" as an empty one, null as null: by the few combinations that there are."""
-    codes = joined.combine_chunks().dictionary_encode()
-    lists = [text.split(",") if text else [] for text in codes.dictionary.to_pylist()]
-    return pa.array(lists, pa.list_(pa.string())).take(codes.indices)
-
-
 def _as(schema: pa.Schema) -> Any:
     """PostgreSQL's CSV: nothing is NULL, two quotes are the empty string."""
     return pyarrow.csv.ConvertOptions(
-        column_types={field.name: pa.string() if field.name == "indicators" else field.type for field in schema},
+        column_types=schema,
         strings_can_be_null=True,
         quoted_strings_can_be_null=False,
         null_values=[""],

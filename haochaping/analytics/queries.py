@@ -11,7 +11,7 @@ from haochaping.accounts.rules import ADMINISTRATORS, Scope
 from haochaping.analytics import engine, lake
 from haochaping.analytics.asked import refuse_unknown
 from haochaping.analytics.columns import ITEMS
-from haochaping.analytics.dimensions import DIMENSIONS, PREFIXES, any_of, begins, grouped, matches, values_of
+from haochaping.analytics.dimensions import DIMENSIONS, PREFIXES, aggregated, any_of, begins, matches, values_of
 from haochaping.analytics.metrics import METRICS, MINUTES, Basis, Metric, Unit, sums
 from haochaping.analytics.rules import hidden, percent, wilson
 from haochaping.analytics.sources import Question, Source, source
@@ -190,9 +190,13 @@ def answer(question: Question, source: Source, manifest: lake.Manifest) -> list[
     wanted += [matches(t, axis, name, value) for name, value in question.filters.items()]
     if Scope() not in question.scopes:
         wanted.append(_within(t, question.scopes))
-    t, keys = grouped(t.filter(*wanted), axis, question.by, question.filters)
-    parts = {name: part for metric in question.metrics for name, part in sums(metric, t, question.now).items()}
-    expression = t.group_by(**keys).aggregate(**parts) if keys else t.aggregate(**parts)
+    expression = aggregated(
+        t.filter(*wanted),
+        axis,
+        question.by,
+        question.filters,
+        lambda t: {name: part for metric in question.metrics for name, part in sums(metric, t, question.now).items()},
+    )
     return engine.run(expression, {name: [lake.root() / file.path for file in files] for name, files in read.items()})
 
 

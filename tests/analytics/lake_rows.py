@@ -109,6 +109,15 @@ def item(code: str, *bundles: str, theme: str = "", kind: str = "01", enterprise
     return told | {"bundles": list(bundles)}
 
 
+def table(rows: Sequence[dict[str, Any]], schema: pa.Schema) -> pa.Table:
+    """Rows as the lake keeps them: what was ticked as one text."""
+    return pa.Table.from_pylist([row | {"indicators": _joined(row["indicators"])} for row in rows], schema)
+
+
+def _joined(codes: list[str] | None) -> str | None:
+    return None if codes is None else f",{','.join(codes)}," if codes else ""
+
+
 def fill(
     services: Sequence[dict[str, Any]], orders: Sequence[dict[str, Any]] = (), items: Sequence[dict[str, Any]] = ()
 ) -> None:
@@ -122,9 +131,9 @@ def fill(
         by_month[row["dispatch_day"].replace(day=1)].append(row)
     with lake.writing():
         for on, rows in by_day.items():
-            changed["services"][on] = lake.put("services", on, pa.Table.from_pylist(rows, SERVICES))
+            changed["services"][on] = lake.put("services", on, table(rows, SERVICES))
         for month, rows in by_month.items():
-            changed["orders"][month] = lake.put("orders", month, pa.Table.from_pylist(rows, ORDERS))
+            changed["orders"][month] = lake.put("orders", month, table(rows, ORDERS))
         if items:
             changed["items"][lake.ALWAYS] = lake.put("items", lake.ALWAYS, pa.Table.from_pylist(list(items), ITEMS))
         changed |= cubes.recount(lake.Manifest(), changed["services"])

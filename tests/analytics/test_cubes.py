@@ -7,7 +7,6 @@ from datetime import date, timedelta
 from random import Random
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from haochaping.accounts.rules import Scope
@@ -17,7 +16,7 @@ from haochaping.analytics.dimensions import DIMENSIONS
 from haochaping.analytics.metrics import METRICS, Basis
 from haochaping.analytics.queries import answer
 from haochaping.analytics.sources import Question, sources
-from tests.analytics.lake_rows import day, fill, item, noon, service
+from tests.analytics.lake_rows import day, fill, item, noon, service, table
 
 NOW = noon("11-20")
 FIRST = day("08-20")
@@ -100,7 +99,7 @@ def test_cubes_of_replaced_days_are_those_of_all_days_made_anew() -> None:
     for _ in range(2):
         old = lake.read()
         again = {
-            on: lake.put("services", on, pa.Table.from_pylist([made_up(chance, on) for _ in range(chance.randint(0, 9))], SERVICES))
+            on: lake.put("services", on, table([made_up(chance, on) for _ in range(chance.randint(0, 9))], SERVICES))
             for on in chance.sample(days, 4)
         }  # fmt: skip
         lake.swap(old, {"services": again, **cubes.recount(old, again)}, now=NOW)
