@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from haochaping.accounts.rules import Role, Scope
 from haochaping.analytics import lake
 from haochaping.analytics.labels import label
-from haochaping.analytics.queries import Figure, Row, concealed, figures, reach_of
+from haochaping.analytics.metrics import Better
+from haochaping.analytics.queries import Figure, Row, added, concealed, figures, reach_of
 from haochaping.analytics.rules import tells_few
 from haochaping.kit import clock
 
@@ -28,6 +29,8 @@ PLACES = ("ratings", "good_rate", "bad_rate", "unrated_rate", "on_time_rate", "r
 K = 5  # design §1.3: a clerk sees no aggregate of fewer
 DELAY = timedelta(days=7)  # and none so fresh that it points to a visit
 TREND_DAYS = 30
+SHARED = ("ratings", "good_rate", "bad_rate")  # of levels, channels and points: one question for all three
+LEAST = 30  # cases that something must rest on before somebody is asked to look at it
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Compared:
 class Place:
     """One of the places, or organs, that the actor's reach falls into."""
 
-    key: str
+    key: Any
     name: str
     row: Row
 
@@ -64,6 +67,9 @@ class Overview:
     trend: list[Row]  # keys: day; days on which nothing happened are absent
     places: list[Place]
     place_dimension: str  # city | county | organ
+    levels: list[Place]  # from 5 to 1; this and the next two not for those rated
+    channels: list[Place]
+    points: list[Place]  # acceptance and issue; none where services are rated as a whole
     updated_at: datetime | None  # when the lake last changed
 
 
@@ -83,6 +89,8 @@ def overview(actor: Actor, *, now: datetime) -> Overview:
     that = figures(HEADLINE, [], before_start, before_end, now=now, scopes=scopes).rows
     trend = figures(TREND, ["day"], end - timedelta(days=TREND_DAYS - 1), end, now=now, scopes=scopes).rows
     places = figures(PLACES, [dimension], start, end, now=now, scopes=scopes).rows
+    shared = [] if is_clerk else figures(SHARED, ["level", "channel", "point"], start, end, now=now, scopes=scopes).rows
+    shared = [row for row in shared if row["ratings"].numerator]
     if is_clerk:
         this, that, trend, places = (for_the_rated(rows) for rows in (this, that, trend, places))
     made_at = lake.read().made_at
@@ -93,8 +101,47 @@ def overview(actor: Actor, *, now: datetime) -> Overview:
         trend,
         [Place(row.keys[dimension], label(dimension, row.keys[dimension]), row) for row in places],
         dimension,
+        _told_apart(shared, "level")[::-1],
+        sorted(_told_apart(shared, "channel"), key=lambda place: -place.row["ratings"].numerator),
+        _told_apart(shared, "point") if any(row.keys["point"] for row in shared) else [],
         datetime.fromisoformat(made_at) if made_at else None,
     )
+
+
+def _told_apart(rows: list[Row], dimension: str) -> list[Place]:
+    """The same ratings by one of the dimensions they were asked by."""
+    groups: dict[Any, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row.keys[dimension], []).append(row)
+    return [Place(key, label(dimension, key), added(groups[key])) for key in sorted(groups)]
+
+
+def attention(found: Overview) -> list[str]:
+    """What somebody should look at first, in words: only what is more than chance and rests on enough cases."""
+    said = [_worsened(compared) for compared in found.headline]
+    whole = next(compared.figure for compared in found.headline if compared.figure.metric.key == "bad_rate")
+    for place in found.places:
+        rate = place.row["bad_rate"]
+        interval = rate.interval
+        if interval and (rate.denominator or 0) >= LEAST and whole.value is not None and interval[0] > whole.value:
+            said.append(f"{place.name}差评率{rate.text}（{rate.parts}），高于总体的{whole.text}，超出偶然。")
+    for place in found.channels:
+        rate = place.row["bad_rate"]
+        if (rate.denominator or 0) >= 2 * LEAST and not rate.numerator:
+            said.append(f"{place.name}{rate.denominator:,}条评价里没有一条差评，请查这个渠道能不能顺利给出差评。")
+    return [each for each in said if each]
+
+
+def _worsened(compared: Compared) -> str:
+    """A rate whose interval lies clear of the one before, on the bad side; "" else."""
+    now, then, better = compared.figure, compared.before, compared.figure.metric.better
+    if not now.interval or not then.interval or better is Better.NEITHER:
+        return ""
+    if min(now.denominator or 0, then.denominator or 0) < LEAST:
+        return ""
+    is_worse = now.interval[1] < then.interval[0] if better is Better.HIGHER else now.interval[0] > then.interval[1]
+    turn = "降到" if better is Better.HIGHER else "升到"
+    return f"{now.name}由上月同期的{then.text}{turn}{now.text}（{now.parts}），超出偶然。" if is_worse else ""
 
 
 def for_the_rated(rows: list[Row]) -> list[Row]:

@@ -167,6 +167,20 @@ def concealed(rows: Sequence[Row], k: int) -> list[Row]:
     return [Row(row.keys, figures) for row, figures in zip(rows, told, strict=True)]
 
 
+def added(rows: Sequence[Row]) -> Row:
+    """Rows as one, under the keys of the first: every metric adds up over its cases. Not for rows of lists (indicator, bundle)."""
+    found = {
+        key: replace(
+            figure,
+            numerator=sum(row[key].numerator for row in rows),
+            denominator=None if figure.denominator is None else sum(row[key].denominator or 0 for row in rows),
+            is_comparable=all(row[key].is_comparable for row in rows),
+        )
+        for key, figure in rows[0].figures.items()
+    }
+    return Row(rows[0].keys, found)
+
+
 def _none_first(keys: tuple[Key, ...]) -> list[tuple[bool, Key]]:
     return [(key is not None, key if key is not None else 0) for key in keys]
 

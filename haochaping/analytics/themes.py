@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from haochaping.analytics.casemix import basic
 from haochaping.analytics.labels import label
-from haochaping.analytics.queries import Figure, Row, concealed
+from haochaping.analytics.queries import Figure, Row, added, concealed
 from haochaping.analytics.rules import percent, tells_few
 from haochaping.analytics.traits import Concentration, concentration
 from haochaping.kit import clock
@@ -200,21 +200,7 @@ def items_of_bundle(look: Look, code: str) -> Answer:
         note="各地同一事项（基本编码相同）合为一行",
         is_merged=True,
     )
-    return told(part, [_added(group) for group in rows.values()])
-
-
-def _added(rows: Sequence[Row]) -> Row:
-    """Rows as one: numerators and denominators added, as every metric of the dictionary adds up over its cases."""
-    first = rows[0]
-    found = {
-        key: replace(
-            figure,
-            numerator=sum(row[key].numerator for row in rows),
-            denominator=None if figure.denominator is None else sum(row[key].denominator or 0 for row in rows),
-        )
-        for key, figure in first.figures.items()
-    }
-    return Row(first.keys, found)
+    return told(part, [added(group) for group in rows.values()])
 
 
 # ── 好评经验 ──

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from haochaping.accounts.rules import SYSTEM, Actor, Role, Scope
-from haochaping.analytics.overview import HEADLINE, Overview, overview
+from haochaping.analytics.overview import HEADLINE, Overview, attention, overview
 from tests.analytics.lake_rows import day, fill, noon, order, service
 
 NOW = noon("11-20")
@@ -56,6 +56,34 @@ def test_the_trend_has_thirty_days_and_the_places_are_below_the_reach() -> None:
     organ = overview(actor(Role.HANDLER, Scope("", "/P/O2/")), now=NOW)
     assert (organ.place_dimension, [place.key for place in organ.places]) == ("organ", ["O2"])
     assert headline(organ)["ratings"] == "3"
+
+
+def test_levels_channels_and_points_are_told_apart_to_all_but_the_rated() -> None:
+    shown = overview(actor(Role.SUPERVISOR, Scope("32")), now=NOW)
+    assert [(place.key, place.row["ratings"].numerator) for place in shown.levels] == [(5, 8), (4, 3), (2, 2)]
+    assert [(place.key, place.row["bad_rate"].parts) for place in shown.channels] == [(4, "2 ÷ 13")]
+    assert shown.points == [], "rated as a whole"
+    mine = overview(actor(Role.CLERK, Scope("", "", "W1")), now=NOW)
+    assert (mine.levels, mine.channels, mine.points) == ([], [], [])
+
+
+def test_only_what_is_more_than_chance_asks_for_attention() -> None:
+    assert attention(overview(SYSTEM, now=NOW)) == []
+    fill(
+        [
+            service("11-02", 5, n=900, channel=1),
+            service("11-02", 1, n=40, **SUZHOU),
+            service("11-03", 5, n=60, **SUZHOU),
+            service("10-05", 5, n=1000),
+        ]
+    )
+    said = attention(overview(SYSTEM, now=NOW))
+    assert said[:2] == [
+        "主动好评率由上月同期的100%降到96.00%（960 ÷ 1,000），超出偶然。",
+        "差评率由上月同期的0%升到4.00%（40 ÷ 1,000），超出偶然。",
+    ]
+    assert "差评率40.00%（40 ÷ 100），高于总体的4.00%，超出偶然。" in said[2]
+    assert said[3].endswith("900条评价里没有一条差评，请查这个渠道能不能顺利给出差评。")
 
 
 def test_who_has_no_scope_or_only_administers_sees_nothing() -> None:

@@ -19,16 +19,16 @@ from tests.console.stage import CANARIES, bad_order, suzhou_order, text
 
 pytestmark = pytest.mark.django_db
 LATER = NOW + timedelta(hours=1)
-PAGES = [reverse(theme.route) for theme in THEMES] + [reverse("console:ranking")]
-SEERS = ("supervisor", "city", "leader", "rectifier", "analyst", "observer")
+PAGES = [reverse(theme.route) for theme in THEMES if theme.route != "console:overview"] + [reverse("console:ranking")]
+SEERS = ("supervisor", "city", "rectifier", "observer")
 
 
 @pytest.fixture
 def figures(cast: Any) -> None:
     """Forty good ratings and two bad ones in Nanjing, one bad one in Suzhou."""
-    for n in range(40):
-        admit_services([wire_service(f"G-{n}")], source="test", now=NOW)
-        admit([read_evaluation(wire_rating(f"G-{n}"), source="test", best_is_one=False)], now=NOW)
+    cases = [f"G-{n}" for n in range(40)]
+    admit_services([wire_service(case) for case in cases], source="test", now=NOW)
+    admit([read_evaluation(wire_rating(case), source="test", best_is_one=False) for case in cases], now=NOW)
     bad_order("B-1")
     bad_order("B-2")
     suzhou_order()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from haochaping.accounts.queries import actor_of
@@ -41,6 +42,11 @@ class Theme(NamedTuple):
 
 
 THEMES = (
+    Theme(
+        "console:overview",
+        "总体效能",
+        "本月到现在的主要指标、趋势、满意度分布、渠道和各地，以及值得关注的。即“综合概览”。",
+    ),
     Theme("console:theme_clusters", "差评聚类", "差评集中在哪些理由、原因、事项、单位和窗口，近六个月是多是少。"),
     Theme("console:theme_profile", "部门（地区）画像", "一个单位或地区的长处、短板和反复出现的问题，与同类相比怎样。"),
     Theme("console:theme_business", "营商环境", "涉企事项和企业评价人的满意度、差评和整改。"),
@@ -159,10 +165,10 @@ def _part(found: Answer, look: Look) -> Sheet:
 def profile_link(look: Look, organ: str = "", area: str = "") -> str:
     """The profile of an organ, or of an area, over the same days; "" for an organ that the directory does not know."""
     if area:
-        return "/console/analysis/themes/profile/?" + urlencode({"area": area, "from": look.start, "to": look.end})
+        return f"{reverse('console:theme_profile')}?{urlencode({'area': area, 'from': look.start, 'to': look.end})}"
     if organ not in snapshot().organs:
         return ""
-    return "/console/analysis/themes/profile/?" + urlencode({"organ": organ, "from": look.start, "to": look.end})
+    return f"{reverse('console:theme_profile')}?{urlencode({'organ': organ, 'from': look.start, 'to': look.end})}"
 
 
 # ── “一件事” ──

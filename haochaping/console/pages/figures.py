@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlencode
 
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from haochaping.accounts.queries import actor_of
 from haochaping.accounts.rules import Role
 from haochaping.analytics.metrics import Better, Unit
-from haochaping.analytics.overview import DELAY, PLACES, TREND, K
+from haochaping.analytics.overview import DELAY, PLACES, TREND, K, attention
 from haochaping.analytics.overview import overview as overview_of
 from haochaping.console.access import needs
-from haochaping.console.rules import MAY_OPEN
+from haochaping.console.rules import MAY_OPEN, may_open
 from haochaping.kit import clock
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
-    from haochaping.analytics.overview import Compared
+    from haochaping.accounts.rules import Actor
+    from haochaping.analytics.overview import Compared, Overview, Place
     from haochaping.analytics.queries import Figure, Row
 
 PLACE_NAMES = {"city": "设区市", "county": "县（市、区）", "organ": "单位"}
@@ -75,7 +78,11 @@ def overview(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
     found = overview_of(actor, now=clock.now())
     places = [
-        {"name": place.name, "cells": [(place.row[key], bounds(place.row[key])) for key in PLACES]}
+        {
+            "name": place.name,
+            "href": _profile(found, place, actor),
+            "cells": [(place.row[key], bounds(place.row[key])) for key in PLACES],
+        }
         for place in found.places
     ]
     context: dict[str, Any] = {
@@ -87,11 +94,33 @@ def overview(request: HttpRequest) -> HttpResponse:
         "places": places,
         "place_names": [found.places[0].row[key].name for key in PLACES] if found.places else [],
         "place_title": PLACE_NAMES[found.place_dimension],
+        "attention": [] if actor.roles == {Role.CLERK} else attention(found),
+        "parts": _parts(found),
         "is_clerk": actor.roles == {Role.CLERK},
         "delay": DELAY.days,
         "least": K,
     }
     return render(request, "console/overview.html", context)
+
+
+def _parts(found: Overview) -> list[tuple[str, str, list[tuple[Place, Figure, list[Figure]]]]]:
+    """Levels, channels and points that there are: key, title, and of each line its count and its rates."""
+    levels: list[tuple[Place, Figure, list[Figure]]] = [(place, place.row["ratings"], []) for place in found.levels]
+    channels, points = (
+        [(place, place.row["ratings"], [place.row["good_rate"], place.row["bad_rate"]]) for place in places]
+        for places in (found.channels, found.points)
+    )
+    parts = [("levels", "满意度分布", levels), ("channels", "渠道", channels), ("points", "受理与出件", points)]
+    return [part for part in parts if part[2]]
+
+
+def _profile(found: Overview, place: Place, actor: Actor) -> str:
+    """The profile of a place, for the same days; "" for whoever may not open it, and for what is the level above itself."""
+    digits = {"city": 4, "county": 6}.get(found.place_dimension, 0)
+    if not may_open("themes", actor.roles) or len(str(place.key or "")) < max(digits, 1):
+        return ""
+    words = {"area" if digits else "organ": place.key, "from": found.start, "to": found.end}
+    return f"{reverse('console:theme_profile')}?{urlencode(words)}"
 
 
 def _is_hidden(rows: list[Row]) -> bool:
