@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from haochaping.analytics.casemix import basic
 from haochaping.analytics.labels import label
-from haochaping.analytics.queries import Figure, Row, added, concealed
-from haochaping.analytics.rules import percent, tells_few
+from haochaping.analytics.overview import DELAY, for_the_rated
+from haochaping.analytics.queries import Figure, Row, added
+from haochaping.analytics.rules import percent
 from haochaping.analytics.traits import Concentration, concentration
 from haochaping.kit import clock
 
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 BAD_LEVELS, GOOD_LEVELS = (1, 2), (3, 4, 5)
 CROSSED = 6  # months that a cluster is looked at over
-FEWEST_OF_A_CLERK = 5  # ratings of one person that are told
-CLERKS_WAIT = timedelta(days=7)  # as design §1.3 has it for whoever is rated
 FUNNEL = ("orders", "signed", "verified_in", "submitted", "reviewed", "past_callback", "closed")
 
 
@@ -234,24 +232,11 @@ CLERKS = Part("clerk", "窗口人员", "clerk", ("ratings", "good_rate", "bad_ra
 
 
 def clerks(look: Look) -> Answer:
-    """People at windows: a week late, nothing that rests on fewer than five, no ratio that tells of fewer."""
-    end = min(look.end, clock.day(look.now) - CLERKS_WAIT)
+    """People at windows: a week late, small numbers hidden as from whoever is rated."""
+    end = min(look.end, clock.day(look.now) - DELAY)
     seen = look.over(min(look.start, end), end)
     rows = [row for row in seen.rows(CLERKS.metrics, ["clerk"]) if row.keys["clerk"] and row["ratings"].numerator]
-    return told(CLERKS, [_without_few(row) for row in concealed(rows, FEWEST_OF_A_CLERK)])
-
-
-def _without_few(row: Row) -> Row:
-    k = FEWEST_OF_A_CLERK
-    return Row(
-        row.keys,
-        {
-            key: figure.hide(k)
-            if figure.denominator is not None and tells_few(figure.numerator, figure.denominator, k)
-            else figure
-            for key, figure in row.figures.items()
-        },
-    )
+    return told(CLERKS, for_the_rated(rows))
 
 
 # ── 渠道 ──

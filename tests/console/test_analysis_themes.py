@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -113,6 +115,23 @@ def test_a_ranking_shows_place_parts_interval_and_those_apart(figures: None, as_
     assert "样本不足30，不排名" in page
     assert "苏州市 — 0% 0 ÷ 1" in page
     assert "按95%置信区间（Wilson）的下限排" in page
+
+
+def test_every_line_leads_to_its_slice_and_every_figure_to_its_cases(figures: None, as_: Any) -> None:
+    client = as_("supervisor")
+    for url in (
+        "ranking/",
+        "ranking/?of=organ",
+        "themes/clusters/?by=item",
+        "themes/clusters/?by=cause",
+        "themes/windows/",
+    ):
+        page = look(client, f"/console/analysis/{url}").split("<main")[1]
+        table = "".join(re.findall(r"<table.*?</table>", page, re.DOTALL))
+        ways = {html.unescape(way) for way in re.findall(r'href="([^"]+)"', table)}
+        assert ways, url
+        for way in ways:
+            look(client, way)
 
 
 @pytest.mark.parametrize("metric", ["good_rate_with_default", "ratings", "score", "nonsense"])

@@ -18,8 +18,9 @@ from haochaping.analytics import ranking as rules
 from haochaping.analytics.metrics import Better
 from haochaping.channels.sheets import write
 from haochaping.console.access import needs
+from haochaping.console.analysis.leading import Leading
 from haochaping.console.analysis.looking import form_of, look_from
-from haochaping.console.analysis.sheets import Cell, Head, Sheet, meanings
+from haochaping.console.analysis.sheets import Cell, Head, Sheet, meanings, where
 from haochaping.console.analysis.themes import profile_link
 from haochaping.console.rules import MAY_OPEN
 from haochaping.kit import clock
@@ -28,6 +29,7 @@ from haochaping.kit.errors import Refused
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
+    from haochaping.accounts.rules import Actor
     from haochaping.analytics.looks import Look
     from haochaping.analytics.ranking import Line, Ranking
 
@@ -37,6 +39,7 @@ TYPES = {
     "csv": "text/csv; charset=utf-8",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
+PROFILED = {"city", "county", "organ"}
 KEPT = ("metric", "of", "method")
 
 
@@ -58,7 +61,7 @@ def ranking(request: HttpRequest) -> HttpResponse:
     lines = rules.opened(found, look, first, first + PER_PAGE)
     context |= {
         "page": page,
-        "sheets": _sheets(found, look, lines),
+        "sheets": _sheets(found, look, lines, actor_of(request)),
         "said": _said(found),
         "n": len(found.placed),
         "download": urlencode([*((name, asked[name]) for name in KEPT), *_place(form)]),
@@ -130,7 +133,7 @@ def _said(found: Ranking) -> list[str]:
     return said
 
 
-def _sheets(found: Ranking, look: Look, lines: list[Line]) -> list[Sheet]:
+def _sheets(found: Ranking, look: Look, lines: list[Line], actor: Actor) -> list[Sheet]:
     ranked = [line for line in lines if line.placed.rank is not None]
     few = [line for line in lines if line.placed.rank is None]
     subject = rules.SUBJECTS[found.subject]
@@ -139,22 +142,24 @@ def _sheets(found: Ranking, look: Look, lines: list[Line]) -> list[Sheet]:
     heads = [Head(subject, is_number=False), Head("名次", draw="none"), Head(found.metric.name)]
     heads += [Head(judged, draw="none"), Head("与上一名", is_number=False, draw="none")]
     heads += [Head("按事项构成应有的", draw="none")] if with_mix else []
+    heads += [Head("画像", is_number=False, draw="none")] if found.subject in PROFILED else []
     told = meanings([lines[0].placed.figure]) if lines else []
     told.append((judged, "排名所依据的值，两位小数相同即并列。"))
     if with_mix:
         told.append(
             ("按事项构成应有的", "所选范围内其他各家办同样事项的合计值，按本家各事项的件数加权：事项难，应有的值就差。")
         )
+    ways = Leading(look, actor, found.subject, [found.metric.key])
     chart = "bar" if 1 < len(ranked) <= PER_PAGE else ""
     sheets = []
     if ranked or not few:
-        rows = [_row(found, look, line, with_mix=with_mix) for line in ranked]
+        rows = [_row(found, look, line, ways, with_mix=with_mix) for line in ranked]
         sheets.append(
             Sheet("ranked", f"{subject}{found.metric.name}排名", heads, rows, "", [], chart, "across", told,
                   empty=f"这个时段、这个范围没有样本达到{found.minimum}的{subject}。可以把时间放长一些，或换个范围再看。")
         )  # fmt: skip
     if few:
-        rows = [_row(found, look, line, with_mix=with_mix) for line in few]
+        rows = [_row(found, look, line, ways, with_mix=with_mix) for line in few]
         sheets.append(
             Sheet(
                 "few", f"样本不足{found.minimum}，不排名", heads, rows, "样本多的在前；高低多半出于偶然", meanings=told
@@ -163,18 +168,22 @@ def _sheets(found: Ranking, look: Look, lines: list[Line]) -> list[Sheet]:
     return sheets
 
 
-def _row(found: Ranking, look: Look, line: Line, *, with_mix: bool) -> list[Cell]:
+def _row(found: Ranking, look: Look, line: Line, ways: Leading, *, with_mix: bool) -> list[Cell]:
     figure, placed = line.placed.figure, line.placed
-    href = profile_link(look, placed.key) if found.subject == "organ" else ""
     interval = f"{line.low * 100:.2f}%–{line.high * 100:.2f}%"
     cells = [
-        Cell(line.name, href=href),
+        Cell(line.name, where(found.subject, placed.key), href=ways.down(placed.key)),
         Cell(str(placed.rank) if placed.rank is not None else "—"),
-        Cell(figure.text, figure.parts, interval, definition=figure.definition),
+        Cell(figure.text, figure.parts, interval, ways.cases(placed.key, found.metric.key), figure.definition),
         Cell(f"{placed.judged * 100:.2f}%" if placed.rank is not None else "—"),
         _against(line),
     ]
-    return [*cells, _mix(line)] if with_mix else cells
+    if with_mix:
+        cells.append(_mix(line))
+    if found.subject in PROFILED:
+        asked = {"organ": placed.key} if found.subject == "organ" else {"area": placed.key}
+        cells.append(Cell("画像", href=profile_link(look, **asked)))
+    return cells
 
 
 def _against(line: Line) -> Cell:

@@ -14,8 +14,10 @@ from haochaping.accounts.rules import Role
 from haochaping.analytics import ranking, themes
 from haochaping.analytics.labels import label
 from haochaping.analytics.metrics import METRICS
+from haochaping.analytics.overview import DELAY, K
 from haochaping.analytics.themes import answer
 from haochaping.console.access import needs
+from haochaping.console.analysis.leading import Leading
 from haochaping.console.analysis.looking import form_of, look_from
 from haochaping.console.analysis.sheets import Cell, Head, Sheet, cell, meanings, sheet_of, tiles, where
 from haochaping.console.rules import MAY_OPEN
@@ -26,6 +28,7 @@ from haochaping.policy.queries import policy_at
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
+    from haochaping.accounts.rules import Actor
     from haochaping.analytics.looks import Look
     from haochaping.analytics.queries import Row
     from haochaping.analytics.themes import Answer, Clusters
@@ -88,17 +91,20 @@ def clusters(request: HttpRequest) -> HttpResponse:
         ways=[(way.title, f"{form['shared']}&by={key}", key == by) for key, way in themes.CLUSTERED.items()],
         ways_label="怎样聚类",
         tiles=tiles(look, ("bad", "bad_rate", "ratings", "orders")),
-        sheets=[_clustered(themes.clusters(look, by))],
+        sheets=[_clustered(themes.clusters(look, by), look, actor_of(request))],
     )
 
 
-def _clustered(found: Clusters) -> Sheet:
+def _clustered(found: Clusters, look: Look, actor: Actor) -> Sheet:
+    of_orders = found.whole.metric.key == "orders"
+    asked = ["orders"] if of_orders else ["bad_rate", "ratings"]
+    ways = Leading(look, actor, found.by, asked, {} if of_orders else {"level": themes.BAD_LEVELS})
     heads = [Head(label_of(found.by), is_number=False), Head(found.whole.name), Head("占全部", draw="none")]
     heads += [Head(f"{int(month[5:])}月", draw="none") for month in found.months]
     rows = [
         [
-            Cell(line.name, where(found.by, line.key)),
-            cell(line.figure),
+            Cell(line.name, where(found.by, line.key), href=ways.down(line.key)),
+            cell(line.figure, ways.cases(line.key, asked[0])),
             Cell(line.share, line.parts),
             *(Cell(f"{figure.numerator:,}" if figure else "0") for figure in line.months),
         ]
@@ -150,15 +156,18 @@ def business(request: HttpRequest) -> HttpResponse:
         ways=[(name, f"{form['shared']}&who={key}", key == who) for key, (name, _) in themes.WHO.items()],
         ways_label="看谁",
         tiles=tiles(look, themes.BUSINESS_TILES, filters),
-        sheets=[_part(found, look) for found in parts],
+        sheets=[_part(found, look, actor_of(request), filters) for found in parts],
     )
 
 
-def _part(found: Answer, look: Look) -> Sheet:
-    """A part as it is, its lines of organs leading to their profiles; bars of one row each lie where names are long."""
+def _part(found: Answer, look: Look, actor: Actor, filters: dict[str, Any] | None = None) -> Sheet:
+    """A part, organs leading to their profiles, other lines to their slice; bars lie where names are long."""
     options = "across" if found.part.by in {"indicator", "theme", "organ", "item"} and found.part.chart else ""
     if found.part.by != "organ":
-        return sheet_of(found.named if found.part.by in {"indicator", "cause"} else found, options=options)
+        seen = look.of_months(found.part.months) if found.part.months else look
+        ways = Leading(seen, actor, found.part.by, found.part.metrics, found.part.filters | (filters or {}))
+        down = None if found.part.is_merged else ways.down
+        return sheet_of(found.named if found.part.by in {"indicator", "cause"} else found, down, options=options)
     return sheet_of(found, lambda key: profile_link(look, str(key)), options=options)
 
 
@@ -193,7 +202,7 @@ def bundles(request: HttpRequest) -> HttpResponse:
         ways=[("全部“一件事”", form["shared"], False), (label("bundle", code), form["query"], True)],
         ways_label="哪一件",
         tiles=tiles(look, themes.BUSINESS_TILES, only),
-        sheets=[_part(found, look) for found in parts],
+        sheets=[_part(found, look, actor_of(request), only) for found in parts],
     )
 
 
@@ -203,7 +212,7 @@ def bundles(request: HttpRequest) -> HttpResponse:
 def praise(request: HttpRequest) -> HttpResponse:
     """What good ratings name, and who is praised by many: ranked by the cautious end of the interval, with a large sample."""
     look = look_from(request)
-    sheets = [sheet_of(answer(look, themes.PRAISED).named, options="across", called="好评理由")]
+    sheets = [sheet_of(answer(look, themes.PRAISED).named, None, options="across", called="好评理由")]
     for subject in ("organ", "item", "window"):
         found = ranking.ranking(look, "good_rate", subject)
         lines = ranking.opened(found, look, 0, themes.PRAISED_MOST, with_mix=False) if found.ranked else []
@@ -250,13 +259,14 @@ def windows(request: HttpRequest) -> HttpResponse:
     for part in themes.WINDOWS:
         found = answer(look, part)
         if part.by != "point" or any(key for key, _, _ in found.lines):  # most places rate a service as a whole
-            sheets.append(sheet_of(found if part.by == "point" else found.named))
+            ways = Leading(look, actor_of(request), part.by, part.metrics)
+            sheets.append(sheet_of(found if part.by == "point" else found.named, ways.down))
     if actor_of(request).has(*MAY_SEE_CLERKS):
         note = (
-            f"只有{themes.CLERKS_WAIT.days}天前、不少于{themes.FEWEST_OF_A_CLERK}条的汇总，供改进服务用；不排名，也不给窗口人员互相看。"
+            f"只有{DELAY.days}天前、不少于{K}条的汇总，供改进服务用；不排名，也不给窗口人员互相看。"
             f"评价少于{look.minimum}条的，高低多半出于偶然。"
         )
-        empty = f"还没有谁的评价满{themes.FEWEST_OF_A_CLERK}条（只算{themes.CLERKS_WAIT.days}天前的）。"
+        empty = f"还没有谁的评价满{K}条（只算{DELAY.days}天前的）。"
         sheets.append(sheet_of(themes.clerks(look), note=note, empty=empty))
     return shown(request, "theme_windows", form_of(request, look), sheets=sheets)
 
@@ -269,7 +279,7 @@ def channels(request: HttpRequest) -> HttpResponse:
     look = look_from(request)
     found = answer(look, themes.CHANNELS)
     whole = look.total(["ratings"])["ratings"]
-    sheet = sheet_of(found)
+    sheet = sheet_of(found, Leading(look, actor_of(request), "channel", themes.CHANNELS.metrics).down)
     heads = [sheet.heads[0], sheet.heads[1], Head("占全部评价", draw="none"), *sheet.heads[2:]]
     rows = [
         [row[0], row[1], _share_of(line[2], whole.numerator), *row[2:]]
@@ -356,7 +366,7 @@ def rectification(request: HttpRequest) -> HttpResponse:
         "theme_rectification",
         form_of(request, look),
         tiles=tiles(look, ("orders", *themes.TIMES, *themes.STEP_RATES)),
-        sheets=[way, *(_part(found, look) for found in parts)],
+        sheets=[way, *(_part(found, look, actor_of(request)) for found in parts)],
     )
 
 
