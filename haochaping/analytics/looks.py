@@ -48,8 +48,8 @@ class Look:
     @property
     def name(self) -> str:
         """As a heading says it."""
-        if self.organ:
-            return snapshot().organs[self.organ].name
+        if organ := self.organ or self._own_organ:
+            return snapshot().organs[organ].name
         return area_name(self.area or self.home)
 
     @property
@@ -59,14 +59,23 @@ class Look:
             return snapshot().area_path(snapshot().organs[self.organ].area)
         if self.area:
             return self.area
+        if self._own_organ:
+            return snapshot().area_path(snapshot().organs[self._own_organ].area)
         areas = {scope.area for scope in self.scopes}
         return areas.pop() if len(areas) == 1 else ""
 
     @property
     def of_own_organ(self) -> Look:
         """The same of the organ that somebody works for, where no other is asked for and no area is theirs."""
-        own = self.scopes[0].organ.strip("/").rpartition("/")[2] if self.scopes and not self.organ else ""
-        return replace(self, organ=own, area="") if own in snapshot().organs else self
+        own = "" if self.organ else self._own_organ
+        return replace(self, organ=own, area="") if own else self
+
+    @property
+    def _own_organ(self) -> str:
+        """The organ that bounds what somebody sees; "" where an area does, or several organs do."""
+        organs = {scope.organ.strip("/").rpartition("/")[2] for scope in self.scopes}
+        own = organs.pop() if len(organs) == 1 else ""
+        return own if own in snapshot().organs else ""
 
     @property
     def minimum(self) -> int:

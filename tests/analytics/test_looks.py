@@ -41,6 +41,13 @@ def test_unless_told_otherwise_one_looks_at_this_month_and_the_two_before() -> N
     assert look.last_year.start == date(2025, 9, 1)
 
 
+def test_whoever_works_for_an_organ_looks_at_that_one() -> None:
+    look = look_of(BUREAU, now=NOW)
+    assert (look.name, look.home, look.place) == ("南京市市场监督管理局", "3201", {})
+    assert look.of_own_organ.organ == NANJING
+    assert look_of(CITY, now=NOW).of_own_organ.organ == ""
+
+
 @pytest.mark.parametrize(
     ("start", "end", "before"),
     [

@@ -123,7 +123,6 @@ def test_every_line_leads_to_its_slice_and_every_figure_to_its_cases(figures: No
         "ranking/",
         "ranking/?of=organ",
         "themes/clusters/?by=item",
-        "themes/clusters/?by=cause",
         "themes/windows/",
     ):
         page = look(client, f"/console/analysis/{url}").split("<main")[1]
