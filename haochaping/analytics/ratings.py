@@ -84,8 +84,7 @@ def ratings(
 
     At most 200 pages of 50. Refused (422) for a filter that only orders know.
     """
-    if actor.has(Role.CLERK):
-        raise Refused("not_your_role", 403, "窗口人员不查看单条评价。单位请您说明情况时，会把那一件工单开放给您。")
+    refuse_clerks(actor)
     condition = _condition(filters)
     wanted = ("excluded",) if only_excluded else COUNTED
     scopes = reach_of(actor)
@@ -106,6 +105,12 @@ def ratings(
         rows = rows.filter(is_set_aside()) if only_excluded else rows
         found = list(visible(rows, actor).order_by("-rated_day", "id")[skipped : skipped + PER_PAGE])
     return Ratings(_lines(found, actor), n, sum(out for _, _, out in by_day), page, pages)
+
+
+def refuse_clerks(actor: Actor) -> None:
+    """Refused (403) for who is a clerk somewhere: their own window's ratings lie within any wider reach of theirs."""
+    if actor.has(Role.CLERK):
+        raise Refused("not_your_role", 403, "窗口人员不查看单条评价。单位请您说明情况时，会把那一件工单开放给您。")
 
 
 def _days_of_page(counts: Sequence[tuple[date, int]], first: int) -> tuple[list[date], int]:

@@ -14,7 +14,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from haochaping.accounts.models import Audit
+from haochaping.accounts.models import Audit, Grant, Person
+from haochaping.accounts.rules import Role
 from haochaping.analytics.commands import rebuild_lake
 from haochaping.evaluation.commands import rule
 from haochaping.evaluation.records import read_evaluation
@@ -234,6 +235,15 @@ class TestWhoIsRated:
         look(client, RATINGS, status=403)
         with held_at(LATER):
             assert client.post(f"{SLICE}export").status_code == 403
+
+    def test_a_second_hat_does_not_show_a_clerk_their_own_window(self, figures: None, as_: As) -> None:
+        person = Person.objects.get(username="clerk")
+        Grant.objects.create(person=person, role=Role.OBSERVER, area="32")
+        client = as_("clerk")
+        look(client, RATINGS, status=403)
+        with held_at(LATER):
+            assert client.post(f"{SLICE}export").status_code == 403
+        look(client, channel="4", status=422)
 
     def test_who_only_looks_on_is_shown_no_staff(self, figures: None, as_: As) -> None:
         assert "窗口人员" in look(as_("leader"), by="clerk")

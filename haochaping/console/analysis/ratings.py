@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from haochaping.accounts.queries import actor_of
+from haochaping.accounts.queries import actor_of, person_of
 from haochaping.analytics import slices
-from haochaping.analytics.ratings import PAGES_MOST, PER_PAGE, ratings
+from haochaping.analytics.ratings import PAGES_MOST, PER_PAGE, ratings, refuse_clerks
 from haochaping.console.access import needs
 from haochaping.console.analysis import asking
 from haochaping.console.analysis.links import address
@@ -27,6 +27,7 @@ CROSS_WORDS = ("by", "across", "compare", "show", "sort", "metrics", "only", "pa
 @require_safe
 def ratings_page(request: HttpRequest) -> HttpResponse:
     """Day, item, organ, window, channel, level, what was ticked, masked words; excluded ones marked, orders for who may."""
+    refuse_clerks(person_of(request).actor())  # whatever else they are: this page is open to them as that alone
     actor, now = actor_of(request), clock.now()
     given = asking.given_in(request.GET)
     only_excluded = given.get("only") == "excluded"

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from haochaping.accounts.commands import audit
-from haochaping.accounts.queries import actor_of
+from haochaping.accounts.queries import actor_of, person_of
 from haochaping.analytics import slices
 from haochaping.analytics.dimensions import DIMENSIONS
 from haochaping.analytics.metrics import METRICS, Unit
@@ -294,6 +294,8 @@ def _chips(question: Slice) -> list[tuple[str, str, str]]:
 def export(request: HttpRequest) -> HttpResponse:
     """The whole table of the slice as CSV or XLSX, each figure with its parts; who took it is written down."""
     actor, now = actor_of(request), clock.now()
+    if slices.is_rated(person_of(request).actor()):  # whatever else they look on as
+        raise Refused("not_your_role", 403, "窗口人员只在页面上查看汇总，不导出。")
     question = slices.read(asking.understood(asking.given_in(request.GET)), actor, today=clock.day(now))
     suffix = request.POST.get("format", "csv")
     if suffix not in FORMATS:
