@@ -13,6 +13,7 @@ from haochaping.accounts.models import Audit, Grant, Person, SecondFactor
 from haochaping.accounts.rules import FIGURES_ONLY, Actor, Role
 from haochaping.accounts.trail import Asked, lines
 from haochaping.analytics.overview import TILES, headline
+from haochaping.analytics.reports import queries as reports
 from haochaping.console import queries
 from haochaping.kit import clock
 from haochaping.rectification import oversight
@@ -75,11 +76,12 @@ def watch(actor: Actor, now: datetime) -> Watch:
     latest, title = orders.filter(is_overdue(now)).order_by("step_due", "order_no")[:LATEST], "超期最久"
     if actor.has(Role.LEADER):
         until = queries.end_of_next_workday(now)
-        mine = oversight.giving(actor, "leader", now, until)
+        mine, waiting = oversight.giving(actor, "leader", now, until), reports.waiting_for(actor)
         latest, title = mine[:LATEST], "上报给您的超期工单"
         tiles += [
             Tile("上报给您的", mine.count(), "console:supervision?show=leader", "late" if mine.exists() else "none"),
             Tile("待协调会议", oversight.giving(actor, "convened", now, until).count(), "console:meetings"),
+            Tile("报告待审批", waiting, "console:reports?state=submitted", "" if waiting else "none"),
             Tile("疑似施压", oversight.giving(actor, "pressed", now, until).count(), "console:pressings"),
         ]
     news = [] if actor.roles <= {Role.OBSERVER} else queries.news(actor, now)

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from django.db.models import Count, Exists, OuterRef, Q
 
 from haochaping.accounts.rules import Role
+from haochaping.analytics.reports import queries as reports
 from haochaping.console import rules
 from haochaping.directory.queries import snapshot
 from haochaping.directory.rules import is_probe_area
@@ -166,6 +167,8 @@ def desk(actor: Actor, now: datetime) -> Desk:
     duties.append(_duty("已超期", counts["late"], kind="late", **({} if supervises else {"mine": "true"}), due="late"))
     if supervises:
         instructed = briefs_for(actor).filter(state="approved").count()
+        waiting_reports = reports.waiting_for(actor)
+        duties += [Duty("报告待审批", waiting_reports, "state=submitted", page="reports")] if waiting_reports else []
         duties += [Duty("专报已批示待归档", instructed, "state=approved", page="briefs")] if instructed else []
     if actor.has(*rules.MAY_OPEN["repair"]):
         duties += _repairs(actor, now)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from haochaping.analytics.dimensions import DIMENSIONS, PREFIXES, values_of
 from haochaping.analytics.labels import area, label
 from haochaping.analytics.queries import figures
-from haochaping.analytics.reports import kinds, sections
+from haochaping.analytics.reports import kinds, ledgers, sections
 from haochaping.analytics.reports.asking import AREAS, Asking, caution
 from haochaping.analytics.reports.document import Document
 from haochaping.analytics.reports.kinds import KINDS, Kind, Period
@@ -76,6 +76,8 @@ def _parts(asking: Asking, by: Sequence[str]) -> Iterator[Section | None]:
     if kind is not Kind.DAILY:
         yield sections.reasons(asking)
     yield sections.mending(asking)
+    if kind in {Kind.WEEKLY, Kind.MONTHLY}:
+        yield ledgers.problems(asking)
 
 
 def _notes(asking: Asking) -> Iterator[str]:
