@@ -13,8 +13,12 @@ from playwright.sync_api import expect
 
 from haochaping.accounts import people, sessions
 from haochaping.accounts.models import Grant, Person
-from haochaping.accounts.rules import SYSTEM, citizen
+from haochaping.accounts.rules import SYSTEM, Scope, citizen
 from haochaping.analytics.commands import rebuild_lake
+from haochaping.analytics.reports import commands as reports
+from haochaping.analytics.reports.kinds import Kind as ReportKind
+from haochaping.analytics.reports.kinds import Period
+from haochaping.analytics.reports.models import Report
 from haochaping.evaluation.commands import follow_up
 from haochaping.evaluation.records import read_evaluation
 from haochaping.flow.admit import admit
@@ -79,12 +83,13 @@ PAGES = {  # besides the routes without an object and the orders in every state,
         "consequences/{proposed}/",
         "consequences/{ordered}/",
         "consequences/of/{voided}",
+        "analysis/reports/{drawn}/",
         "calendar/?region=32",
         "calendar/waiting/{waiting}/agree",
         "calendar/waiting/{waiting}/refuse",
     ),
     "leader": ("", "briefs/{submitted}/"),
-    "observer": ("orders/",),
+    "observer": ("orders/", "analysis/reports/{archived}/"),
     "admin": (
         "",
         "directory/?kind=windows",
@@ -213,6 +218,21 @@ def briefs_to_read(live: Live, order: Order) -> dict[str, str]:
     return made
 
 
+def reports_to_read(live: Live) -> dict[str, str]:
+    """A brief that is being written, and one that is archived, both as the worker draws them."""
+    now, made = clock.now(), {}
+    for name in ("drawn", "archived"):
+        period = Period(clock.day(now) - timedelta(days=20), clock.day(now))
+        one = reports.ask(
+            ReportKind.TOPIC, period, Scope("32"), issuer="省政务办", title="近期差评专报", by=["channel"],
+            actor=live.cast.supervisor, now=now,
+        )  # fmt: skip
+        made[name] = str(one.pk)
+    reports.work(now)
+    Report.objects.filter(pk=made["archived"]).update(state="archived", archived_at=now, decided_at=now, year=2026, n=1)
+    return made
+
+
 @pytest.fixture
 def scene(live: Live) -> dict[str, str]:
     """The orders of the pages below; this process's server keeps them."""
@@ -226,6 +246,7 @@ def scene(live: Live) -> dict[str, str]:
         SCENE.update(people_to_look_at(live))
         remind(clock.now())
         rebuild_lake(now=clock.now())
+        SCENE.update(reports_to_read(live))
     return SCENE
 
 
