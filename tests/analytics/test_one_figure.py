@@ -10,6 +10,8 @@ import io
 import json
 from typing import TYPE_CHECKING
 
+import docx
+import pypdfium2
 import pytest
 from django.test import Client
 
@@ -20,6 +22,9 @@ from haochaping.analytics.commands import rebuild_lake
 from haochaping.analytics.export import statistics
 from haochaping.analytics.metrics import METRICS
 from haochaping.analytics.queries import Figure, figures
+from haochaping.analytics.reports import contents, paper, word
+from haochaping.analytics.reports.document import from_json, to_json
+from haochaping.analytics.reports.kinds import Kind, Period
 from haochaping.evaluation.commands import rule
 from haochaping.evaluation.records import read_evaluation
 from haochaping.flow.admit import admit
@@ -31,7 +36,9 @@ from tests.cast import NOW, logged_in, settle, wire_rating, wire_service
 from tests.console.stage import bad_order, text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from haochaping.analytics.reports.document import Document
 
 SHOWN = ("ratings", "good_rate", "bad_rate", "active_rate", "orders", "on_time_rate", "excluded")
 START, END = day(NOW).replace(day=1), day(NOW)
@@ -103,6 +110,37 @@ def command() -> Callable[[Figure], bool]:
     return lambda figure: told[figure.metric.key] == figure.value
 
 
+def _report() -> Document:
+    period = Period(START, END)
+    return contents.build(
+        Kind.TOPIC, period, place="江苏省", issuer="办", filters={"area": "32"}, title="专报", now=NOW
+    )
+
+
+def as_cells(rows: Iterable[Sequence[str]]) -> Callable[[Figure], bool]:
+    told: dict[str, tuple[str, str]] = {}
+    for row in rows:
+        told.setdefault(row[0], (row[1], (*row, "")[2]))  # what it means stands in the annex
+    return lambda figure: told.get(figure.name) == (figure.text, figure.parts.replace(" ", "") or "—")
+
+
+def report_page() -> Callable[[Figure], bool]:
+    """As the page of a report shows it, out of what is kept as JSON."""
+    return as_cells(row for table in from_json(to_json(_report())).tables for row in table.rows)
+
+
+def report_pdf() -> Callable[[Figure], bool]:
+    pdf = pypdfium2.PdfDocument(paper.pdf(_report(), []))
+    said = "".join("".join(pdf[n].get_textpage().get_text_range() for n in range(len(pdf))).split())
+    pdf.close()
+    return lambda figure: f"{figure.name}{figure.text}{figure.parts.replace(' ', '') or '—'}" in said
+
+
+def report_word() -> Callable[[Figure], bool]:
+    document = docx.Document(io.BytesIO(word.docx(_report(), [], at=NOW)))
+    return as_cells([cell.text for cell in row.cells] for table in document.tables for row in table.rows)
+
+
 # What prints figures, and which of these it has.
 PRINTED: dict[str, tuple[Callable[[], Callable[[Figure], bool]], tuple[str, ...]]] = {
     "综合概览": (overview, ("ratings", "good_rate", "bad_rate", "active_rate", "orders", "on_time_rate")),
@@ -110,6 +148,9 @@ PRINTED: dict[str, tuple[Callable[[], Callable[[Figure], bool]], tuple[str, ...]
     "自助分析的导出": (sheet, SHOWN),
     "统计接口": (api, SHOWN),
     "hcp export statistics": (command, SHOWN),
+    "报告": (report_page, SHOWN),
+    "报告的 PDF": (report_pdf, SHOWN),
+    "报告的 Word": (report_word, SHOWN),
     "结果公示": (public, ("ratings", "good_rate", "bad_rate", "on_time_rate")),
 }
 

@@ -11,7 +11,7 @@ import pypdfium2
 import pytest
 from django.db import connection
 from docx.oxml.ns import qn
-from docx.shared import Pt
+from docx.shared import Emu, Pt
 
 from haochaping.accounts.rules import Scope
 from haochaping.analytics.queries import figures
@@ -197,7 +197,7 @@ def _read_as_word(content: bytes) -> None:
     word = docx.Document(io.BytesIO(content))
     (section,) = word.sections
     assert (round(section.top_margin.mm), round(section.left_margin.mm)) == (37, 28)
-    assert round((section.page_width - section.left_margin - section.right_margin).mm) == 156
+    assert round(Emu(section.page_width - section.left_margin - section.right_margin).mm) == 156
     faces = {
         name: (word.styles[name].element.rPr.rFonts.get(qn("w:eastAsia")), word.styles[name].font.size)
         for name in ("Title", "Body Text", "Heading 1", "Heading 2")

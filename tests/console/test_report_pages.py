@@ -128,7 +128,7 @@ def test_a_brief_takes_its_slice_from_the_address_and_says_it(as_):
     )
     too_many = told | {"by": ["item", "channel", "party", "level"]}
     assert "最多选 3 项" in post(as_("city"), "topic", **too_many, title="专报").content.decode()
-    assert post(as_("city"), "topic", **told | {"place": "3205|"}, title="别处").status_code == 422
+    assert post(as_("city"), "topic", **told | {"place": "3205|"}, title="别处").status_code == 404
 
 
 def test_what_is_wrong_is_said_beside_its_field_and_nothing_typed_is_lost(as_):

@@ -11,6 +11,7 @@ from django.db.models import Max
 from haochaping.accounts.commands import audit
 from haochaping.accounts.rules import SYSTEM, Scope
 from haochaping.analytics.asked import refuse_unknown
+from haochaping.analytics.dimensions import DIMENSIONS, PREFIXES
 from haochaping.analytics.reports import queries
 from haochaping.analytics.reports.kinds import KINDS, LONGEST, PERIODIC, Kind, Period, due
 from haochaping.analytics.reports.models import Report, ReportFile, ReportPlan, ReportStep
@@ -59,7 +60,7 @@ def ask(
         raise NO_PART
     if not any(mine.holds(scope) for mine in queries.as_(actor, *queries.WRITE).scopes):
         raise queries.NOT_FOUND
-    refuse_unknown([], list(by), dict(filters or {}))
+    _check_slice(dict(filters or {}), list(by))
     _check(period, today=clock.day(now))
     place = queries.place_at(scope)
     with transaction.atomic():
@@ -82,6 +83,16 @@ def ask(
         _told(report, "ask", actor, "", now)
         audit(actor, "report_ask", str(report.pk), now=now, facts={"kind": kind.name_zh, "place": place.name})
     return report
+
+
+def _check_slice(filters: dict[str, Any], by: list[str]) -> None:
+    """A place is no filter, lest it lead out of the scope; and whatever only orders know narrows no rating."""
+    refuse_unknown([], by, filters)
+    if PREFIXES.keys() & filters.keys():
+        raise wrong("place", "地区和单位请在“地区或单位”里选择。")
+    for name in filters:
+        if "services" not in DIMENSIONS[name].tables:
+            raise wrong(name, f"专报要统计评价，不能按“{DIMENSIONS[name].name}”筛选；请改为按它分项。")
 
 
 def _check(period: Period, *, today: date) -> None:
@@ -180,7 +191,7 @@ def _draw(report: Report, now: datetime) -> None:
 
 def _filters(report: Report) -> dict[str, Any]:
     own = {"area": report.area_path, "organ_path": report.organ_path}
-    return {name: value for name, value in own.items() if value} | dict(report.filters)
+    return dict(report.filters) | {name: value for name, value in own.items() if value}
 
 
 def _file(report: Report, now: datetime) -> None:

@@ -194,9 +194,12 @@ def places_for(actor: Actor) -> list[Place]:
 
 
 def place_at(scope: Scope) -> Place:
+    """The place of a scope; Refused 404 for one that is not in the directory."""
     known = snapshot()
     organ = known.organs.get(scope.organ.strip("/").rpartition("/")[2]) if scope.organ else None
     region = known.region(scope.area) if scope.area else None
+    if (scope.organ and organ is None) or (scope.area and region is None):
+        raise NOT_FOUND
     name = organ.name if organ else region.name if region else "全部地区"
     return Place(scope.area, scope.organ, name)
 

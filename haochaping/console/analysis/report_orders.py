@@ -11,9 +11,9 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from haochaping.accounts.queries import actor_of
-from haochaping.accounts.rules import Scope, area_prefix
-from haochaping.analytics import asked
-from haochaping.analytics.dimensions import DIMENSIONS
+from haochaping.accounts.rules import Scope
+from haochaping.analytics import asked, slices
+from haochaping.analytics.dimensions import DIMENSIONS, PREFIXES
 from haochaping.analytics.labels import label
 from haochaping.analytics.reports import commands, queries
 from haochaping.analytics.reports.kinds import KINDS, PERIODIC, Kind, Period, covering, last_ended
@@ -24,10 +24,12 @@ from haochaping.kit import clock
 from haochaping.kit.errors import FieldError, Refused
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from django.http import HttpRequest, HttpResponse
 
     from haochaping.accounts.rules import Actor
-    from haochaping.analytics.reports.models import ReportPlan
+    from haochaping.analytics.reports.models import Report, ReportPlan
 
 BY_MOST = 3  # dimensions of a brief
 NOT_BY = frozenset({"day", "week", "month", "quarter", "year", "province", "has_case"})  # time has its own table
@@ -129,35 +131,29 @@ class Topic(forms.Form):
 @needs(*queries.WRITE)
 @require_http_methods(["GET", "HEAD", "POST"])
 def topic(request: HttpRequest) -> HttpResponse:
-    """Begin a brief 专报 about the slice in the address, or about a whole place."""
-    actor, now = actor_of(request), clock.now()
-    places, no = queries.places_for(actor), None
-    given = _plain(request.POST if request.method == "POST" else request.GET)
-    chosen = (request.POST if request.method == "POST" else request.GET).getlist("by")
-    by = [name for each in chosen for name in each.split(",") if name in DIMENSIONS]
+    """Begin a brief 专报 about the slice in the address, as 自助分析 has it, or about a whole place."""
+    actor, now, no = actor_of(request), clock.now(), None
+    told = request.POST if request.method == "POST" else request.GET
+    given, places = _plain(told), queries.places_for(actor)
+    by = [name for each in told.getlist("by") for name in each.split(",") if name in DIMENSIONS]
     filters: dict[str, list[Any]] = {}
+    form = Topic(given if request.method == "POST" else _offered_topic(actor, places, now))
     try:
-        filters = _filters(given)
+        if request.method == "POST":
+            filters = asked.read(_narrowed(given), today=clock.day(now)).filters
+            return redirect("console:report", _begun(form, by, filters, actor, now).pk)
+        if given:
+            question = slices.read(
+                {name: text for name, text in given.items() if name in _ASKED}, actor, today=clock.day(now)
+            )
+            places = _with_place_of(question, actor, places)
+            form = Topic(_of_slice(question, form.data, places))
+            filters = {name: values for name, values in question.filters.items() if name in DIMENSIONS}
+            by = [name for name in (question.by, question.across) if name and name not in NOT_BY]
     except Refused as refused:
+        if refused.status not in {404, 422}:
+            raise
         no = refused
-    if request.method == "POST" and no is None:
-        form = Topic(given)
-        try:
-            answers = _read(form)
-            if len(by) > BY_MOST:
-                raise wrong("by", f"分项最多选 {BY_MOST} 项。")
-            made = commands.ask(
-                Kind.TOPIC, Period(answers["since"], answers["until"]), _scope(answers["place"], places),
-                issuer=answers["issuer"], filters=filters, by=by, title=answers["title"], actor=actor, now=now,
-            )  # fmt: skip
-        except Refused as refused:
-            if refused.status not in {404, 422}:
-                raise
-            no = refused
-        else:
-            return redirect("console:report", made.pk)
-    else:
-        form = Topic(_of_slice(given, actor, places, clock.day(now)))
     context = {
         "form": form,
         "places": places,
@@ -174,27 +170,48 @@ def topic(request: HttpRequest) -> HttpResponse:
     return render(request, "console/analysis/report_topic.html", context, status=no.status if no else 200)
 
 
-def _filters(given: dict[str, str]) -> dict[str, list[Any]]:
-    """What the slice is narrowed by, apart from place and time. "-" says nothing: the value of what has none."""
-    words = {
-        name: "" if text == "-" else text for name, text in given.items() if name in DIMENSIONS and name not in NOT_BY
-    }
-    return asked.read(words, today=clock.today()).filters if words else {}
+_ASKED = {*slices.WORDS, *PREFIXES, *DIMENSIONS} - {"metrics", "show", "sort", "compare"}
 
 
-def _of_slice(given: dict[str, str], actor: Actor, places: list[queries.Place], today: date) -> dict[str, Any]:
-    """What the form offers: the slice's own place and period where they can be a brief's, else the actor's and this month."""
-    organ, area = given.get("organ_path", ""), given.get("area", "")
-    area = area_prefix(area.ljust(12, "0")) if area.isascii() and area.isdigit() else ""
-    keys = [place.key for place in places]
-    wanted = f"{area}|{organ}"
-    return {
-        "title": given.get("title", ""),
-        "place": wanted if wanted in keys else keys[0] if keys else "",
-        "issuer": given.get("issuer") or office_of(actor),
-        "since": given.get("since") or given.get("from") or today.replace(day=1).isoformat(),
-        "until": given.get("until") or given.get("to") or today.isoformat(),
-    }
+def _begun(form: Topic, by: list[str], filters: dict[str, list[Any]], actor: Actor, now: datetime) -> Report:
+    answers = _read(form)
+    if len(by) > BY_MOST:
+        raise wrong("by", f"分项最多选 {BY_MOST} 项。")
+    area, _, organ = answers["place"].partition("|")
+    return commands.ask(
+        Kind.TOPIC, Period(answers["since"], answers["until"]), Scope(area, organ), issuer=answers["issuer"],
+        filters=filters, by=by, title=answers["title"], actor=actor, now=now,
+    )  # fmt: skip
+
+
+def _narrowed(given: dict[str, str]) -> dict[str, str]:
+    """What the slice is narrowed by, apart from place and time. "-" is the value of what has none."""
+    names = [name for name in given if name in DIMENSIONS and name not in NOT_BY and name != "by"]
+    return {name: "" if given[name] == slices.EMPTY else given[name] for name in names}
+
+
+def _offered_topic(actor: Actor, places: list[queries.Place], now: datetime) -> dict[str, str]:
+    today = clock.day(now)
+    first = places[0].key if places else ""
+    return {"title": "", "place": first, "issuer": office_of(actor), "since": f"{today:%Y-%m}-01", "until": f"{today}"}
+
+
+def _with_place_of(question: slices.Slice, actor: Actor, places: list[queries.Place]) -> list[queries.Place]:
+    """The places, and the slice's own where it is one alone and the actor's. Refused 422 for a slice of several."""
+    found = [question.filters.get(name, [""]) for name in ("area", "organ_path")]
+    if any(len(values) > 1 for values in found):
+        raise wrong("place", "专报只写一个地区或单位，这个切片选了几个，请先缩小。")
+    scope = Scope(*(str(values[0]) for values in found))
+    if scope == Scope() or any(place.key == f"{scope.area}|{scope.organ}" for place in places):
+        return places
+    is_mine = any(mine.holds(scope) for mine in queries.as_(actor, *queries.WRITE).scopes)
+    return [queries.place_at(scope), *places] if is_mine else places
+
+
+def _of_slice(question: slices.Slice, usual: Any, places: list[queries.Place]) -> dict[str, Any]:
+    key = "|".join(str(question.filters.get(name, [""])[0]) for name in ("area", "organ_path"))
+    place = key if any(each.key == key for each in places) else usual["place"]
+    return {**usual, "place": place, "since": f"{question.period.start}", "until": f"{question.period.end}"}
 
 
 class Standing(forms.Form):

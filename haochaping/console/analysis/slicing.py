@@ -20,6 +20,7 @@ from haochaping.analytics.dimensions import DIMENSIONS
 from haochaping.analytics.metrics import METRICS, Unit
 from haochaping.analytics.overview import DELAY, Compared, K
 from haochaping.analytics.periods import COMPARED, GRAINS, PRESETS
+from haochaping.analytics.reports import queries as reports
 from haochaping.channels.sheets import write
 from haochaping.console import commands, preferences
 from haochaping.console.access import needs
@@ -112,6 +113,7 @@ def slice_page(request: HttpRequest) -> HttpResponse:
         "saved": [(each, f"?{each.query}") for each in preferences.saved(actor, "slice")],
         "query": address("slice", question.words).partition("?")[2],
         "may_export": may_open("slice_export", actor.roles),
+        "may_report": actor.has(*reports.WRITE),
         "is_ignored": question.name != "custom" and bool(given.get("from") or given.get("to")),
     }  # fmt: skip
     return render(request, "console/analysis/slice.html", context)
