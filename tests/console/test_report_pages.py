@@ -7,10 +7,15 @@ from datetime import timedelta
 import pytest
 
 from haochaping.accounts.models import Audit
-from haochaping.analytics.reports import commands
+from haochaping.analytics.appraisal.queries import frozen
+from haochaping.analytics.problems import commands as problems
+from haochaping.analytics.problems.drafts import Draft
+from haochaping.analytics.reports import commands, contents
+from haochaping.analytics.reports.kinds import Kind, covering
 from haochaping.analytics.reports.models import Report, ReportPlan
 from haochaping.kit.clock import held_at
-from tests.cast import NOW
+from tests.cast import NANJING_ITEM, NOW
+from tests.console.appraisal_stage import AREA, MAY, entered, month_of, published
 from tests.console.stage import form, text
 
 pytestmark = pytest.mark.django_db
@@ -153,3 +158,35 @@ def test_standing_orders_are_given_changed_and_ended_on_their_page(as_):
     assert post(as_("foreign_city"), "plans", **told, off="1").status_code == 422
     assert post(as_("city"), "plans", **told, off="1").status_code == 302
     assert not ReportPlan.objects.get().is_on
+
+
+def test_the_appraisal_sheet_prints_published_scores_alone_with_every_part(cast):
+    month = month_of(cast)
+    entered(month)
+    asked = {"place": "南京市", "issuer": OFFICE, "filters": {"area": AREA}, "now": LATER}
+    before = contents.build(Kind.APPRAISAL, covering(Kind.APPRAISAL, MAY), **asked)
+    assert "还没有公布" in before.sections[0].blocks[0].words
+    assert not [table for table in before.tables if table.title == "单位综合得分"]
+    sheet = frozen(published(month))
+    document = contents.build(Kind.APPRAISAL, covering(Kind.APPRAISAL, MAY), **asked)
+    (line,) = sheet.units
+    totals = next(table for table in document.tables if table.title == "单位综合得分")
+    assert [(row[1], row[2]) for row in totals.rows] == [(line.name, f"{line.total.value:.2f}")]
+    printed = [cell for table in document.tables if table.title == "各项得分" for cell in table.rows[0][1:]]
+    assert printed == ["—" if part.points is None else f"{part.points:.2f}" for part in line.parts]
+    assert {part.name for part in line.parts} <= {each.name for each in document.definitions}
+    assert "李窗口" not in str(document), "people's scores are on no report"
+
+
+def test_a_monthly_notice_tells_the_ledger_of_problems_and_to_the_public_its_published_ones(cast):
+    drafted = Draft(title="窗口排队久", description="等候超过一小时", items=[NANJING_ITEM], due="2026-07-10")
+    problems.register(drafted, actor=cast.city, now=NOW)
+    month = covering(Kind.MONTHLY, LATER.date())
+    asked = {"place": "南京市", "issuer": OFFICE, "filters": {"area": AREA}, "now": LATER}
+    inside = contents.build(Kind.MONTHLY, month, **asked)
+    (table,) = [table for table in inside.tables if table.title == "典型问题整改情况"]
+    assert table.rows[0][1:3] == ("窗口排队久", "南京市市场监督管理局")
+    said = next(section for section in inside.sections if section.heading == "典型问题").blocks[0].words
+    assert "立项的典型问题1个，涉及事项1项；已解决0个，事项整改完成率0%（0÷1）" in said
+    outside = contents.build(Kind.MONTHLY, month, for_public=True, **asked)
+    assert "窗口排队久" not in str(outside), "whether a problem is public is a decision of its own"

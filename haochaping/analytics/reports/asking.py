@@ -44,6 +44,7 @@ class Asking:
     for_public: bool = False
     caution: Caution = field(default_factory=Caution)
     told: dict[str, None] = field(default_factory=dict)  # metrics
+    more: tuple[Definition, ...] = ()  # 口径 of what stands in no dictionary
 
     @property
     def area(self) -> str:
@@ -97,7 +98,7 @@ class Asking:
 
     def definitions(self) -> tuple[Definition, ...]:
         """口径 of everything told, in the dictionary's order."""
-        return tuple(
+        return self.more + tuple(
             Definition(name=metric.name, formula=metric.formula, day=metric.basis.name_zh, clause=metric.clause)
             for key, metric in METRICS.items()
             if key in self.told

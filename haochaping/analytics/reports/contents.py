@@ -60,6 +60,8 @@ def _title(kind: Kind, period: Period, place: str) -> str:
 
 def _parts(asking: Asking, by: Sequence[str]) -> Iterator[Section | None]:
     kind = asking.kind
+    if kind is Kind.APPRAISAL:
+        yield ledgers.appraised(asking)
     yield sections.overall(asking)
     if kind is Kind.ENTERPRISE:
         yield sections.parties(asking)

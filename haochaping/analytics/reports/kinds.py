@@ -50,7 +50,7 @@ KINDS: dict[Kind, Spec] = {
     Kind.WEEKLY: Spec("周报", "政务服务“好差评”周报", "本周", "上周", "期", 1, 6),
     Kind.ENTERPRISE: Spec("涉企半月报", "涉企政务服务“好差评”半月报", "本期", "上期", "期", 1, 6),
     Kind.MONTHLY: Spec("月度通报", "政务服务“好差评”情况通报", "当月", "上月", "号", 2, 6, may_be_public=True),
-    Kind.APPRAISAL: Spec("量化评估表", "政务服务“好差评”量化评估表", "当月", "上月", "号", 2, 6),
+    Kind.APPRAISAL: Spec("量化评估表", "政务服务“好差评”量化评估表", "当月", "上月", "号", 10, 6),
     Kind.TOPIC: Spec("专报", "政务服务“好差评”专报", "本期", "上期", "期"),
 }
 PERIODIC = tuple(kind for kind, spec in KINDS.items() if spec.is_periodic)

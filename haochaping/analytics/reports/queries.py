@@ -181,8 +181,8 @@ def places_for(actor: Actor) -> list[Place]:
     known = snapshot()
     found: dict[str, Place] = {}
     for scope in as_(actor, *WRITE).scopes:
-        mine = place_at(scope)
-        found[mine.key] = mine
+        if (mine := _named(scope)) is not None:
+            found[mine.key] = mine
         if scope.organ:
             continue
         deep = {0: 2, 2: 4, 4: 6}.get(len(scope.area), 0)
@@ -195,11 +195,18 @@ def places_for(actor: Actor) -> list[Place]:
 
 def place_at(scope: Scope) -> Place:
     """The place of a scope; Refused 404 for one that is not in the directory."""
+    found = _named(scope)
+    if found is None:
+        raise NOT_FOUND
+    return found
+
+
+def _named(scope: Scope) -> Place | None:
     known = snapshot()
     organ = known.organs.get(scope.organ.strip("/").rpartition("/")[2]) if scope.organ else None
     region = known.region(scope.area) if scope.area else None
     if (scope.organ and organ is None) or (scope.area and region is None):
-        raise NOT_FOUND
+        return None
     name = organ.name if organ else region.name if region else "全部地区"
     return Place(scope.area, scope.organ, name)
 
