@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 SEEN = "seen"  # session: the minute of the last request
 LOGIN = "login"  # session: the number of its row in accounts_session
+PASSIVE = frozenset({"screen_fresh"})  # asked for by a clock, not by somebody: no sign that anybody is there
 OWN_PAGES = frozenset(
     {"password", "own_sessions_end", "second_factor"}
 )  # one's own account: also before one has a role
@@ -112,7 +113,7 @@ def _rested(request: HttpRequest) -> bool:
         leave(request)
         logout(request)
         return True
-    if seen != minute or SEEN not in request.session:
+    if (seen != minute or SEEN not in request.session) and _route(request) not in PASSIVE:
         request.session[SEEN] = minute
         if number := request.session.get(LOGIN):
             sessions.use(number, now=clock.now())

@@ -1,4 +1,4 @@
-"""What somebody who works here has set up for themselves; nothing that others see."""
+"""What somebody who works here has set up: for themselves, and the screens on a wall."""
 
 from __future__ import annotations
 
@@ -35,3 +35,15 @@ class Preference(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["person", "key"], name="one_preference")]
+
+
+class ScreenLink(models.Model):
+    """大屏链接: an address by which a wall shows a place's screen without anybody being logged in. Its token is not kept."""
+
+    name = models.CharField("名称", max_length=40)
+    area_path = models.CharField("地区", max_length=12)
+    digest = models.BinaryField(unique=True)  # SM3 of the token
+    made_by = models.CharField("设立人", max_length=64)
+    made_at = models.DateTimeField()
+    ends_at = models.DateTimeField("有效至")
+    closed_at = models.DateTimeField("停用时间", null=True)

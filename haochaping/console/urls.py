@@ -55,9 +55,13 @@ from haochaping.console.pages import (
     windows,
     workbench,
 )
+from haochaping.console.screens import pages as screens
 
 app_name = "console"
 urlpatterns = [
+    path("screen", screens.entrance, name="screen"),
+    path("screens/", screens.links, name="screens"),
+    path("screens/<int:pk>/close", screens.close, name="screen_close"),
     path("", workbench.workbench, name="workbench"),
     path("login", entry.login, name="login"),
     path("login/code", entry.login_code, name="login_code"),

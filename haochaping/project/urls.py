@@ -15,6 +15,7 @@ urlpatterns = [
     path("api/v1/", api.urls),
     path("sms/", include("haochaping.messaging.urls")),
     path("console/", include("haochaping.console.urls")),
+    path("", include("haochaping.console.screens.urls")),
     path("public/", include("haochaping.publication.urls")),
     path("", include("haochaping.channels.urls")),
 ]

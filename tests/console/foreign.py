@@ -46,6 +46,7 @@ from haochaping.channels.questionnaires.rules import Ask, Question
 from haochaping.channels.windows import upkeep
 from haochaping.channels.windows.commands import signs_for
 from haochaping.console import commands as lists
+from haochaping.console.screens import commands as walls
 from haochaping.directory.models import Organ
 from haochaping.directory.queries import snapshot
 from haochaping.evaluation import batches
@@ -173,6 +174,7 @@ def _orders(world: World) -> dict[str, Any]:
     asked = [("挑选", "逐件勾选")]
     brief = briefs.draft(f"{MARK}专报", [order.pk], asked=asked, office="苏州市", actor=city, now=NOW)
     report = _report(city)
+    wall, _ = walls.open_link(city, name=f"{MARK}大屏", area="3205", days="30", now=NOW)
     files = evidence.bring(order_id=order.pk, actor=handler, name="大厅.png", raw=picture(), now=NOW)
     own = lists.save_filter(handler, "orders", name=f"{MARK}筛选", query="state=all", is_default=False, now=NOW)
     notice = Notice.objects.filter(recipient__in=[actor.id for actor in world.home.values()])[0]
@@ -184,7 +186,7 @@ def _orders(world: World) -> dict[str, Any]:
     told = dict.fromkeys(("title", "background", "practice", "effect"), f"{MARK}案例")
     world.made |= {"problem": problem, "case": cases.nominate(SUZHOU, told, actor=handler, now=NOW)}
     world.made |= {"brief": brief, "report": report, "files": files, "filter": own, "notice": notice}
-    return {"order": order, "moved": moved, "consequence": record, "template": template}
+    return {"order": order, "moved": moved, "consequence": record, "template": template, "wall": wall}
 
 
 def _report(city: Actor) -> Any:

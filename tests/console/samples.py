@@ -69,6 +69,7 @@ SAMPLES: dict[str, Callable[[World], list[dict[str, Any]]]] = {
     "case": lambda w: [{"pk": w.case.pk}],
     "case_edit": lambda w: [{"pk": w.case.pk}],
     "case_act": lambda w: [{"pk": w.case.pk, "verb": step.verb} for step in CASE_STEPS],
+    "screen_close": lambda w: [{"pk": w.wall.pk}],
     "callback_back": lambda w: [{"order_no": w.moved.order_no}],
     "pressing": lambda w: [{"order_no": w.moved.order_no, "n": w.moved.moves}],
     "notice_read": lambda w: [{"pk": w.notice.pk}],

@@ -116,6 +116,8 @@ ACTIONS = {
     "recount_paper_batch": "更正纸质表张数",
     "decide_paper_form": "裁定纸质表",
     "void_paper_form": "作废纸质表",
+    "screen_open": "设立大屏链接",
+    "screen_close": "停用大屏链接",
     "reply_template_save": "保存答复模板",
     "reply_template_on": "启用答复模板",
     "reply_template_off": "停用答复模板",

@@ -241,6 +241,7 @@
   if (!window.echarts) { return; }
   drawAll();
   document.addEventListener("htmx:after:swap", drawAll);
+  document.addEventListener("screen:read", drawAll);
   window.addEventListener("resize", function () { drawn.forEach(function (chart) { chart.resize(); }); });
   window.addEventListener("beforeprint", function () { open(true); });
   window.addEventListener("afterprint", function () { open(false); });
