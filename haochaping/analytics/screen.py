@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from django.db.models import Case, When
+from django.db.models.functions import Least
 
 from haochaping.analytics import lake
 from haochaping.analytics.labels import UNKNOWN, label
@@ -34,6 +37,7 @@ TILE = ("good_rate", "ratings", "bad_rate")
 LINES = 8  # of each list: a screen is read from afar
 K = 5  # design §1.3, where whoever passes by may watch
 WIDEST = 6  # tiles beside each other where the regions have no place on a grid
+SINCE = Least("step_due", Case(When(answered_at=None, then="answer_due")))  # when the first limit was missed
 BELOW = {0: "city", 2: "city", 4: "county"}  # digits of an area: what lies below it; else its organs
 
 
@@ -154,7 +158,7 @@ def screen(look: Look, orders: QuerySet[Order], *, is_open: bool = False) -> Scr
         ranked=[line for line in opened(found, month, 0, LINES, with_mix=False) if line.placed.rank] if found else [],
         minimum=month.minimum,
         latest=[_latest(order) for order in orders.order_by("-order_no")[:LINES]],
-        late=[_late(order, today) for order in late.order_by("answer_due", "order_no")[:LINES]],
+        late=[_late(order, today) for order in late.annotate(since=SINCE).order_by("since", "order_no")[:LINES]],
         late_count=late.count(),
         open_count=orders.filter(closed_at=None).count(),
         is_open=is_open,
@@ -230,9 +234,7 @@ def _latest(order: Order) -> Latest:
     )
 
 
-def _late(order: Order, today: date) -> Late:
-    due = min(moment for moment in (order.step_due, order.answer_due) if moment is not None)
-    last = clock.day(due - timedelta(microseconds=1))
-    return Late(
-        order.item_name, order.organ_name or UNKNOWN, STATE_NAMES[State(order.state)], max((today - last).days, 0)
-    )
+def _late(order: Any, today: date) -> Late:
+    last = clock.day(order.since - timedelta(microseconds=1)) if order.since else today
+    days = max((today - last).days, 0)
+    return Late(order.item_name, order.organ_name or UNKNOWN, STATE_NAMES[State(order.state)], days)
