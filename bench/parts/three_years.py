@@ -78,7 +78,7 @@ SELECT rated_day AS dispatch_day, rated_day::timestamptz + INTERVAL 7 DAY AS ans
     CASE x % 20 WHEN 0 THEN '' WHEN 2 THEN 'explained' ELSE 'submitted' END AS answer_kind,
     CASE WHEN x % 20 > 3 THEN ['satisfied', 'accepted', 'confirmed', 'unreachable'][1 + (x // 20 % 4)::int] ELSE '' END AS verdict,
     real_name AND x % 20 > 1 AS was_called, true AS was_signed, x % 20 > 0 AS was_verified, x % 20 > 0 AS was_submitted,
-    x % 20 > 0 AS passed_review, x % 11000 > 10080 AS was_late, x % 17 = 0 AS was_redone, (x % 700)::int AS sign_minutes,
+    x % 20 > 0 AS passed_review, x % 11000 > 10080 AS was_late, x % 17 = 0 AS was_redone, x % 40 = 0 AS was_returned, (x % 700)::int AS sign_minutes,
     CASE WHEN x % 20 > 0 THEN (x % 11000)::int END AS answer_minutes,
     CASE WHEN x % 20 > 1 THEN (x % 11000)::int + 2000 END AS close_minutes,
     (x % 20 > 1 AND x % 5 > 0)::int AS satisfied, (x % 20 > 1)::int AS verdicts,

@@ -53,6 +53,11 @@ class File:
         first, last = self.days.get(day, (date.max, date.min))
         return first <= end and start <= last
 
+    def lies_within(self, day: str, start: date, end: date) -> bool:
+        """Whether every case in it that has such a day is of `start` … `end`."""
+        first, last = self.days[day]
+        return start <= first and last <= end
+
     def as_json(self) -> dict[str, Any]:
         days = {basis: [first.isoformat(), last.isoformat()] for basis, (first, last) in self.days.items()}
         return {"path": self.path, "rows": self.rows, "days": days}

@@ -196,7 +196,11 @@ def answer(question: Question, source: Source, manifest: lake.Manifest) -> list[
         t = _with_items(t, is_known=bool(items))
         read |= {"items": items} if items else {}
     axis = question.axis
-    wanted = [t[axis].between(ibis.literal(question.start), ibis.literal(question.end))]
+    wanted = []
+    if not all(file.lies_within(axis, question.start, question.end) for file in source.files):
+        wanted.append(t[axis].between(ibis.literal(question.start), ibis.literal(question.end)))
+    elif axis == Basis.COUNTED_DAY:  # what is neither rated nor lapsed has no such day
+        wanted.append(t[axis].notnull())
     if "is_probe" in t.columns:  # a cube knows none
         wanted.append(~t.is_probe)
     if all(metric.basis is Basis.RATING_DAY for metric in question.metrics):  # what lapsed makes no row of its own
@@ -205,7 +209,7 @@ def answer(question: Question, source: Source, manifest: lake.Manifest) -> list[
     if Scope() not in question.scopes:
         wanted.append(_within(t, question.scopes))
     expression = aggregated(
-        t.filter(*wanted),
+        t.filter(*wanted) if wanted else t,
         axis,
         question.by,
         question.filters,
