@@ -99,6 +99,7 @@ def chapters(policy: Policy) -> list[Chapter]:
             said("评价结果", "公开" if shown.public_ratings else "不公开", shown),
             said("评价文字", "评价人同意后脱敏公开" if shown.texts == "consent" else "不公开", shown),
             said("最小样本", f"不足{shown.min_sample}件不排名，不足{shown.k_anonymity}件不显示", shown),
+            said("定稿", f"月末后{shown.final_after_days}天定稿公布，以后的变化另行注明日期", shown),
         )),
         Chapter("月度考核（没有案例、样本不足或未报送的项不计，按其余各项的权重折算）", tuple(_scheme(p, said))),
     ]  # fmt: skip

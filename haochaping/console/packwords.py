@@ -128,6 +128,7 @@ LABELS: dict[str, Label] = {
     "Disclosure.mask": Label("公开的文字先脱敏"),
     "Disclosure.texts": Label("评价文字", choices={"consent": "评价人同意后公开", "never": "不公开"}),
     "Disclosure.k_anonymity": Label("显示数字的最小件数", "不足的不显示；不能小于 5，否则可以认出评价人。"),
+    "Disclosure.final_after_days": Label("月末后多少天定稿", "定稿公布后不再改动，以后的变化另行注明日期。"),
     "Warnings.before": Label("到期前多久提醒"),
     "Warnings.escalation": Label("超期上报", "依次上报。"),
     "Policy.consequences": Label("约谈、培训与表扬", "条件成立时向督办人员提出，由督办人员决定。"),

@@ -200,13 +200,17 @@ class Consequences(Sourced, frozen=True, kw_only=True):
 
 
 class Disclosure(Sourced, frozen=True, kw_only=True):
-    """公开: words only with the rater's consent; no ranking below `min_sample`, no figure below `k_anonymity`."""
+    """公开: words only with the rater's consent; no ranking below `min_sample`, no figure below `k_anonymity`.
+
+    A month is final `final_after_days` after its last day: by then what came late by tablets and batches is in.
+    """
 
     public_ratings: bool
     min_sample: int
     mask: bool
     texts: Literal["consent", "never"]
     k_anonymity: int
+    final_after_days: int
 
 
 class Escalation(Sourced, frozen=True, kw_only=True):

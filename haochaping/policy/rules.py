@@ -262,6 +262,7 @@ def _errors(p: Policy) -> list[FieldError]:
         (p.callback.tries >= 1, "callback.tries", "至少 1 次"),
         (disclosure.k_anonymity >= 5, "disclosure.k_anonymity", "不能小于 5，否则可以认出评价人"),
         (disclosure.min_sample >= disclosure.k_anonymity, "disclosure.min_sample", "不能小于 k_anonymity"),
+        (0 <= disclosure.final_after_days <= 60, "disclosure.final_after_days", "应在 0 与 60 之间"),
         *_asking(p),
         *scheme_checks(p.scheme),
     ]

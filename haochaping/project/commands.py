@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 Given = argparse.Namespace
 KINDS = ("regions", "organs", "halls", "windows", "clerks", "items", "guides", "themes", "services", "evaluations")
@@ -176,7 +176,7 @@ def export_file(given: Given) -> None:
     print(f"{count} rows written", file=sys.stderr)
 
 
-def _table(kind: str, filters: dict[str, str]) -> tuple[list[str], Iterable[list[Any]]]:
+def _table(kind: str, filters: dict[str, str]) -> tuple[list[str], Iterable[Sequence[Any]]]:
     """Head and lines of what is not master data. Everything: whoever has the command line has the database."""
     from datetime import date
 
@@ -184,7 +184,7 @@ def _table(kind: str, filters: dict[str, str]) -> tuple[list[str], Iterable[list
     from haochaping.analytics.export import statistics
     from haochaping.console import columns
     from haochaping.kit import clock
-    from haochaping.publication.queries import open_data
+    from haochaping.publication import opendata
     from haochaping.rectification.queries import orders_for
 
     now = clock.now()
@@ -193,7 +193,7 @@ def _table(kind: str, filters: dict[str, str]) -> tuple[list[str], Iterable[list
     if kind == "open-data":
         today = clock.day(now)
         start = date.fromisoformat(filters.get("from", f"{today:%Y}-01-01"))
-        return open_data(start, date.fromisoformat(filters.get("to", f"{today}")), now=now)
+        return opendata.published(start, date.fromisoformat(filters.get("to", f"{today}")))
     return columns.table(orders_for(SYSTEM).order_by("dispatched_at"))
 
 

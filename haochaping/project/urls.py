@@ -6,6 +6,7 @@ from django.urls import include, path
 
 from haochaping.project import health
 from haochaping.project.api import api
+from haochaping.publication.pages import robots
 
 handler404 = "haochaping.project.errors.not_found"
 urlpatterns = [
@@ -17,5 +18,6 @@ urlpatterns = [
     path("console/", include("haochaping.console.urls")),
     path("", include("haochaping.console.screens.urls")),
     path("public/", include("haochaping.publication.urls")),
+    path("robots.txt", robots),
     path("", include("haochaping.channels.urls")),
 ]

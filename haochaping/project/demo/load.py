@@ -281,6 +281,7 @@ class Loader:
         from haochaping.evaluation.sealing import seal
         from haochaping.project.demo import appraising, briefing, consequences, problems, reporting
         from haochaping.project.demo.home import home_of
+        from haochaping.publication.commands import publish_due
 
         self.progress.say("封存与汇总 sealing, figures …")
         seal(now=now)
@@ -290,6 +291,7 @@ class Loader:
         appraising.make(home_of(self.province), self.cast, now)
         problems.make(home_of(self.province), self.cast, now)
         reporting.make(self.cast, self._office(), now)
+        publish_due(now=now)
         while invitations.collect(now):  # of sixty days only the last three are still asked about
             pass
         self.progress.say("向国家平台报送（其余由后台继续）telling the national platform (the worker goes on) …")
