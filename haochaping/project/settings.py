@@ -178,14 +178,11 @@ PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "jobs"
 
 IS_DEMO = config.text("DEMO") == "1"  # set by `hcp demo` for its own processes
 LAKE = DATA / "lake"
-<<<<<<< HEAD
 LAKE_MEMORY = config.text("LAKE_MEMORY", "1GB")
-=======
 OPEN_DATA = DATA / "open-data"
 OPEN_DATA_LICENCE = config.text(
     "OPEN_DATA_LICENCE", "CC BY 4.0（署名 4.0 国际），https://creativecommons.org/licenses/by/4.0/"
 )
->>>>>>> a742fb5 (Publish months as issues that stay, with place, organ and item pages and open data)
 ENGINE = config.text("ENGINE", "duckdb")
 SPARK_MASTER = config.text("SPARK_MASTER", "local[2]")
 
