@@ -6,7 +6,7 @@ from django.urls import include, path
 
 from haochaping.project import health
 from haochaping.project.api import api
-from haochaping.publication.pages import robots
+from haochaping.publication.files import robots
 
 handler404 = "haochaping.project.errors.not_found"
 urlpatterns = [

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import csv
-import json
-from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.http import FileResponse, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
-from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_safe
 
 from haochaping.analytics.labels import area as area_name
 from haochaping.analytics.metrics import METRICS
+from haochaping.analytics.problems.queries import published_cases, published_problems
+from haochaping.analytics.reports.queries import files_of, published_reports
 from haochaping.kit import clock
 from haochaping.kit.cells import safe
 from haochaping.kit.errors import Refused
@@ -23,9 +22,11 @@ from haochaping.publication.charts import Trend, trend_of
 from haochaping.publication.counts import METRICS_OF
 from haochaping.publication.keeping import changed_at, kept
 from haochaping.publication.limits import strictest
+from haochaping.publication.rules import read_month
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import date, datetime
 
     from django.http import HttpRequest
 
@@ -36,11 +37,14 @@ SECTIONS = (
     ("index", "", "总体"),
     ("items", "items/", "事项"),
     ("organs", "organs/", "单位"),
+    ("problems", "problems/", "问题和案例"),
     ("replies", "replies/", "差评和答复"),
+    ("reports", "reports/", "报告"),
     ("months", "months/", "往期"),
     ("method", "method/", "指标口径"),
     ("data", "data/", "开放数据"),
 )
+MOST_REPORTS = 60
 NOT_FOUND = Refused("not_found", 404, "没有这一期的公示数据。请从“往期”选择一个月份。")
 UNKNOWN = Refused("not_found", 404, "公示数据里没有这一页。可能评价过少，没有单独公布；也可能网址不完整。")
 
@@ -170,6 +174,24 @@ def replies(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @kept()
+def problems(request: HttpRequest) -> HttpResponse:
+    """典型问题和优秀案例, as somebody read and released them."""
+    now = clock.now()
+    k = strictest(clock.day(now)).k
+    told = {"problems": published_problems(now=now, k=k), "cases": published_cases(), "k": k}
+    return _page(request, "problems", told, None, now)
+
+
+@require_safe
+@kept()
+def reports(request: HttpRequest) -> HttpResponse:
+    """Reports that were approved for everybody, with their documents."""
+    told = {"reports": [(one, files_of(one)) for one in published_reports()[:MOST_REPORTS]]}
+    return _page(request, "reports", told, None, clock.now())
+
+
+@require_safe
+@kept()
 def method(request: HttpRequest) -> HttpResponse:
     """指标口径, 排名方法, 保护规则."""
     now = clock.now()
@@ -190,48 +212,6 @@ def months(request: HttpRequest) -> HttpResponse:
 def data(request: HttpRequest) -> HttpResponse:
     told = {"files": queries.issues(), "dictionary": opendata.dictionary(), "licence": settings.OPEN_DATA_LICENCE}
     return _page(request, "data", told, None, clock.now())
-
-
-@require_safe
-def file(request: HttpRequest, name: str) -> Any:
-    """A file of the open data, by its name; never another one for the same name."""
-    if name == "dictionary.json":
-        return HttpResponse(json.dumps(opendata.dictionary(), ensure_ascii=False, indent=1), "application/json")
-    if name == "index.json":
-        return HttpResponse(json.dumps(_catalogue(), ensure_ascii=False, indent=1), "application/json")
-    stem, _, ending = name.partition(".")
-    month = _read_month(stem.removeprefix("haochaping-"))
-    issue = queries.issue_of(month) if month and stem.startswith("haochaping-") else None
-    if issue is None or ending not in issue.files:
-        raise UNKNOWN
-    etag, stamp = f'"{issue.files[ending]["sm3"]}"', int(issue.made_at.timestamp())
-    if told := get_conditional_response(request, etag, stamp):
-        return told
-    path = opendata.path_of(issue.month, ending)
-    if not path.is_file():
-        raise Refused("file_missing", 404, "这个文件暂时取不到，请稍后再试，或拨打12345告诉我们。")
-    answer = FileResponse(path.open("rb"), content_type=opendata.FORMATS[ending])
-    answer["Content-Disposition"] = f'attachment; filename="{name}"'
-    answer["Cache-Control"] = "public, max-age=3600"
-    answer["ETag"] = etag
-    return answer
-
-
-def _catalogue() -> dict[str, Any]:
-    """What files there are, with links relative to this one."""
-    return {
-        "title": "政务服务“好差评”公开数据",
-        "licence": settings.OPEN_DATA_LICENCE,
-        "dictionary": "dictionary.json",
-        "files": [
-            {
-                "month": f"{issue.month:%Y-%m}", "format": ending, "href": opendata.path_of(issue.month, ending).name,
-                "publishedAt": issue.made_at.isoformat(), **told,
-            }
-            for issue in queries.issues()
-            for ending, told in issue.files.items()
-        ],
-    }  # fmt: skip
 
 
 @require_safe
@@ -263,35 +243,6 @@ def _sheet(ranking: Ranking) -> list[list[str]]:
         low, high = entry.good_rate.interval or (None, None)
         lines.append([*line, *("" if end is None else f"{end:.6f}" for end in (low, high))])
     return lines
-
-
-@require_safe
-@kept()
-def sitemap(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
-    """Every page that has figures of its own in the newest issue."""
-    issue, base = queries.issue_of(None), f"{settings.PUBLIC_URL}/public/"
-    urls = ["", "items/", "organs/", "replies/", "method/", "months/", "data/"]
-    if issue:
-        for kind in ("city", "county", "organ", "item"):
-            urls += dict.fromkeys(
-                u for line in queries.lines(issue, kind) if "visits" not in line.hidden and (u := queries.url(line))
-            )
-    found = "".join(f"<url><loc>{base}{url}</loc></url>\n" for url in urls[:50_000])
-    head = '<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n'
-    return changed_at(HttpResponse(f"{head}{found}</urlset>\n", "application/xml"), _made_at(issue))
-
-
-@require_safe
-def robots(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
-    """Machines may read what is published, and nothing that belongs to a person or to work."""
-    lines = (
-        "User-agent: *",
-        "Allow: /public/",
-        "Disallow: /",
-        f"Sitemap: {settings.PUBLIC_URL}/public/sitemap.xml",
-        "",
-    )
-    return HttpResponse("\n".join(lines), "text/plain; charset=utf-8")
 
 
 def _page(
@@ -344,14 +295,7 @@ def _issue(request: HttpRequest, *, is_needed: bool = True) -> Any:
 
 def _month(request: HttpRequest) -> date | None:
     text = request.GET.get("month", "")
-    month = _read_month(text)
+    month = read_month(text)
     if text and month is None:
         raise NOT_FOUND
     return month
-
-
-def _read_month(text: str) -> date | None:
-    try:
-        return date.fromisoformat(f"{text}-01") if len(text) == 7 else None
-    except ValueError:
-        return None

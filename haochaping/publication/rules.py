@@ -37,6 +37,14 @@ def may_overtake(before: Mapping[Any, Mapping[str, Any]], after: Mapping[Any, Ma
     return any(changes + [1 for _ in new]) and not any(0 < change < k for change in changes)
 
 
+def read_month(text: str) -> date | None:
+    """The month that is written yyyy-MM, by its first day; None for anything else."""
+    try:
+        return date.fromisoformat(f"{text}-01") if len(text) == 7 else None
+    except ValueError:
+        return None
+
+
 class Mark(NamedTuple):
     """A share and its interval as positions 0…100 on the axis, rounded to a hundredth."""
 

@@ -1,4 +1,4 @@
-"""指标管理 in a real browser, and the public table on a telephone."""
+"""指标管理 in a real browser."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from playwright.sync_api import expect
 
 from haochaping.kit import clock
 from haochaping.policy.models import IndicatorSet
-from tests.analytics.lake_rows import fill, service
 from tests.cast import PASSWORD
 
 if TYPE_CHECKING:
@@ -81,22 +80,3 @@ def test_a_set_from_draft_to_approval(
     leader.get_by_role("button", name="批准").click()
     expect(leader.locator("h1")).to_contain_text("已批准，待生效")
     assert IndicatorSet.objects.get(region=region).state == "approved"
-
-
-@pytest.mark.parametrize("elder", ["0", "1"])
-def test_the_public_table_is_whole_on_a_telephone(
-    live: Live, visit: Visit, axe: Callable[[Page], list[str]], fits: Callable[[Page], bool], elder: str
-) -> None:
-    this = clock.today().replace(day=1)
-    days = [this, (this - timedelta(days=1)).replace(day=1)]
-    fill([
-        service("01-01", level, area_path=area) | dict.fromkeys(("service_day", "rated_day", "counted_day"), day)
-        for day in days for area in ("320102", "320508") for level in (5, 4, 3, 2, 5) for _ in range(20)
-    ])  # fmt: skip
-    page = visit(375)
-    page.goto(f"{live.url}/public/?elder={elder}")
-    table = page.get_by_role("region", name=re.compile("指标表"))
-    expect(table).to_contain_text("南京市")
-    assert table.evaluate("e => e.scrollWidth <= e.clientWidth"), "nothing is cut"
-    assert axe(page) == []
-    assert fits(page)

@@ -28,6 +28,7 @@ FOR_ALL = {  # what everybody may open without a name: the evaluator's and the p
     "haochaping.channels.device.pages",
     "haochaping.publication.pages",
     "haochaping.console.screens.walls",  # by a link's token; what anybody may see who passes by
+    "haochaping.publication.files",
     "haochaping.project.health",
     "haochaping.messaging.pages",  # signed by the SMS gateway's key
 }

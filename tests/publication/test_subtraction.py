@@ -52,9 +52,7 @@ def people(seed: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
 
 
 def fetch(client: Client, path: str) -> bytes:
-    answer = client.get(path)
-    content = b"".join(answer.streaming_content)
-    answer.close()
+    content: bytes = client.get(path).content
     return content
 
 

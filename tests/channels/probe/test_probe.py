@@ -55,7 +55,14 @@ if TYPE_CHECKING:
     from tests.channels.probe.conftest import Running
 
 ASKED = [(kind.key, asked) for kind in KINDS for asked in kind.asked]
-PUBLIC = ("/public/", "/public/?by=city", "/comment?kind=hall", "/comment?kind=organ", "/comment?kind=item")
+PUBLIC = (
+    "/public/",
+    "/public/items/",
+    "/public/organs/",
+    "/comment?kind=hall",
+    "/comment?kind=organ",
+    "/comment?kind=item",
+)
 
 
 def seen(cast: Cast) -> dict[str, Any]:
