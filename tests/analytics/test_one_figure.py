@@ -141,6 +141,17 @@ def report_word() -> Callable[[Figure], bool]:
     return as_cells([cell.text for cell in row.cells] for table in document.tables for row in table.rows)
 
 
+def ranking() -> Callable[[Figure], bool]:
+    """All of it lies in Nanjing, so its row is the whole."""
+    page = leader(f"/console/analysis/ranking/?metric=good_rate&of=city&from={START}&to={END}")
+    (row,) = [text(row) for row in page.split("<tr>") if "南京市" in row and "<td" in row]
+    return lambda figure: figure.text in row and figure.parts in row
+
+
+def rectification() -> Callable[[Figure], bool]:
+    return as_tiles(leader(f"/console/analysis/themes/rectification/?from={START}&to={END}"))
+
+
 # What prints figures, and which of these it has.
 PRINTED: dict[str, tuple[Callable[[], Callable[[Figure], bool]], tuple[str, ...]]] = {
     "综合概览": (overview, ("ratings", "good_rate", "bad_rate", "active_rate", "orders", "on_time_rate")),
@@ -151,6 +162,8 @@ PRINTED: dict[str, tuple[Callable[[], Callable[[Figure], bool]], tuple[str, ...]
     "报告": (report_page, SHOWN),
     "报告的 PDF": (report_pdf, SHOWN),
     "报告的 Word": (report_word, SHOWN),
+    "效能排名": (ranking, ("good_rate",)),
+    "整改效能": (rectification, ("orders",)),
     "结果公示": (public, ("ratings", "good_rate", "bad_rate", "on_time_rate")),
 }
 
