@@ -15,6 +15,10 @@ from haochaping.accounts import people, sessions
 from haochaping.accounts.models import Grant, Person
 from haochaping.accounts.rules import SYSTEM, Scope, citizen
 from haochaping.analytics.commands import rebuild_lake
+from haochaping.analytics.problems import cases
+from haochaping.analytics.problems import commands as problems
+from haochaping.analytics.problems.drafts import Draft as ProblemDraft
+from haochaping.analytics.problems.rules import CASE_TEXTS
 from haochaping.analytics.reports import commands as reports
 from haochaping.analytics.reports.kinds import Kind as ReportKind
 from haochaping.analytics.reports.kinds import Period
@@ -31,7 +35,7 @@ from haochaping.rectification.consequences import commands as consequences
 from haochaping.rectification.consequences.rules import Kind, Subject
 from haochaping.rectification.models import Order
 from haochaping.rectification.reminders import remind
-from tests.cast import BAD, NANJING, PASSWORD, PEOPLE, PROVINCE_OFFICE, logged_in, wire_rating
+from tests.cast import BAD, NANJING, NANJING_ITEM, PASSWORD, PEOPLE, PROVINCE_OFFICE, logged_in, wire_rating
 from tests.console.stage import REAL_NAME
 
 if TYPE_CHECKING:
@@ -84,6 +88,10 @@ PAGES = {  # besides the routes without an object and the orders in every state,
         "consequences/{ordered}/",
         "consequences/of/{voided}",
         "analysis/reports/{drawn}/",
+        "analysis/problems/{problem}/",
+        "analysis/problems/{problem}/edit",
+        "analysis/effects/?item={item}",
+        "analysis/cases/{case}/",
         "calendar/?region=32",
         "calendar/waiting/{waiting}/agree",
         "calendar/waiting/{waiting}/refuse",
@@ -233,6 +241,17 @@ def reports_to_read(live: Live) -> dict[str, str]:
     return made
 
 
+def problems_to_read(live: Live, order: Order) -> dict[str, str]:
+    """A problem with a measure that is three weeks old, and a case that waits for its review."""
+    city, handler, now = live.cast.city, live.cast.rectifier, clock.now()
+    told = ProblemDraft("上午排队久", "上午只开一个窗口。", [NANJING_ITEM], due="2099-01-01", orders=[order.order_no])
+    problem = problems.register(told, actor=city, now=now)
+    since = {"text": "加开两个窗口。", "in_force": f"{clock.day(now) - timedelta(days=21)}"}
+    problems.act(problem.pk, "measure", since, actor=handler, now=now)
+    case = cases.nominate(NANJING, dict.fromkeys(CASE_TEXTS, "潮汐窗口不再排队"), actor=handler, now=now)
+    return {"problem": str(problem.pk), "case": str(case.pk), "item": NANJING_ITEM}
+
+
 @pytest.fixture
 def scene(live: Live) -> dict[str, str]:
     """The orders of the pages below; this process's server keeps them."""
@@ -243,6 +262,7 @@ def scene(live: Live) -> dict[str, str]:
         SCENE.update({name: order.order_no for name, order in made.items()})
         SCENE.update(briefs_to_read(live, made["verifying"]))
         SCENE.update(decided(live))
+        SCENE.update(problems_to_read(live, made["verifying"]))
         SCENE.update(people_to_look_at(live))
         remind(clock.now())
         rebuild_lake(now=clock.now())
@@ -426,3 +446,23 @@ def test_words_that_pretend_to_be_markup_do_nothing(live: Live, visit: Visit) ->
     page.goto(f"{live.url}/console/orders/{order.order_no}/")
     expect(page.get_by_text(words)).to_be_visible()
     assert order.order_no in page.title()
+
+
+def test_a_problem_shows_its_curve_with_the_measure_and_is_published_in_two_steps(
+    live: Live, scene: dict[str, str], visit: Visit
+) -> None:
+    page = visit(width=1280)
+    log_in(page, live, "city")
+    page.goto(f"{live.url}/console/analysis/problems/{scene['problem']}/?unit=month")
+    expect(page.locator(".chart canvas")).to_be_visible()
+    page.locator("summary", has_text="公开").first.click()
+    page.get_by_label("整改情况").fill("请联系王科长 13812345678")
+    page.locator("form[action$='/publish'] button").click()
+    expect(page.get_by_role("alert")).to_contain_text("公开前请删去")
+    expect(page.get_by_label("整改情况")).to_have_value("请联系王科长 13812345678")
+    page.get_by_label("整改情况").fill("已加开两个窗口。")
+    page.locator("form[action$='/publish'] button").click()
+    expect(page.get_by_text("任何人都能在公众页看到")).to_be_visible()
+    page.get_by_role("button", name="确认公开").click()
+    expect(page.get_by_role("status")).to_contain_text("已办理")
+    expect(page.locator(".headline")).to_contain_text("已公开")

@@ -209,7 +209,12 @@ def _in_words(name: str, value: Any) -> str:
 
 
 def number_of(problem: Problem) -> str:
-    return f"{problem.year}-{problem.n:03d}" if problem.n is not None else ""
+    """As 南京市2026-003: each ledger counts its own."""
+    if problem.n is None:
+        return ""
+    organ = snapshot().organs.get(problem.organ_path.strip("/").rpartition("/")[2])
+    region = snapshot().region(problem.area_path) if problem.area_path else None
+    return f"{organ.name if organ else region.name if region else ''}{problem.year}-{problem.n:03d}"
 
 
 def item_name(code: str) -> str:

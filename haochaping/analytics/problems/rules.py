@@ -11,7 +11,7 @@ from enum import StrEnum
 from math import sqrt
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from haochaping.analytics.rules import wilson
+from haochaping.analytics.rules import percent, wilson
 from haochaping.kit.errors import FieldError, Refused
 from haochaping.kit.masks import mask_text
 
@@ -328,7 +328,7 @@ def outcome(before: Sample, after: Sample, days: int) -> Outcome:
     low, high = difference(before, after) or (0.0, 0.0)
     change = after.rate - before.rate
     direction = "下降" if change < 0 else "上升" if change > 0 else ""
-    moved = f"差评率由 {before.rate:.2%} 变为 {after.rate:.2%}"
+    moved = f"差评率由 {percent(*before)} 变为 {percent(*after)}"
     moved += f"，{direction} {abs(change) * 100:.2f} 个百分点" if direction else "，没有变化"
     bounds = f"差的95%置信区间 {low * 100:+.2f} 至 {high * 100:+.2f} 个百分点"
     if low <= 0 <= high:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -23,6 +24,7 @@ from haochaping.analytics.problems.rules import (
     LABELS,
     THRESHOLDS,
     VERDICT_NAMES,
+    WINDOW,
     State,
     Verdict,
     is_overdue,
@@ -32,8 +34,9 @@ from haochaping.analytics.rules import percent
 from haochaping.channels.sheets import write
 from haochaping.console.access import needs
 from haochaping.console.analysis import curves, problem_steps
+from haochaping.console.analysis.links import address
 from haochaping.console.pages.figures import bounds
-from haochaping.console.rules import MAY_OPEN, PER_PAGE
+from haochaping.console.rules import MAY_OPEN, PER_PAGE, may_open
 from haochaping.directory.queries import snapshot
 from haochaping.kit import clock
 from haochaping.kit.cells import text as cell
@@ -63,6 +66,7 @@ CHIPS = {
 TABS = (("", "全部"), ("open", "未解决"), *((state, state.name_zh) for state in State))
 FOR_KEEPERS = frozenset({State.PROPOSED, State.MERGED, State.DISMISSED})
 ITEMS_SHOWN = 50
+WORD_LONGEST = 500  # characters of one word in an address of analysis
 
 
 @dataclass(frozen=True)
@@ -239,6 +243,7 @@ def show(
         "items_more": max(0, len(found.items) - ITEMS_SHOWN),
         "curve": curves.of(found.items, [m.in_force for m in measures], request.GET.get("unit", ""), now=now),
         "names": slice_words(found),
+        "slices": slices_of(found, actor, clock.day(now)),
         "orders": list(orders[: queries.ORDERS_SHOWN]),
         "orders_n": orders.count(),
         "forms": problem_steps.forms(found, actor, line.effect, now, verb=verb, typed=typed, no=no),
@@ -295,6 +300,20 @@ def slice_words(found: Problem) -> list[tuple[str, str]]:
     if found.causes:
         words.append(("原因", "、".join(CAUSE_NAMES.get(cause, cause) for cause in found.causes)))
     return words
+
+
+def slices_of(found: Problem, actor: Actor, today: date) -> list[tuple[str, str]]:
+    """Where the figures and the single bad ratings behind a problem are read: titles and addresses within analysis."""
+    items = ",".join(found.items)
+    if len(items) > WORD_LONGEST:
+        return []
+    start = found.start or today - timedelta(days=WINDOW - 1)
+    words = {"item": items, "from": f"{start}", "to": f"{found.end or today}"}
+    places = (
+        ("slice", "在自助分析里看这些事项", {"by": "item", "metrics": "ratings,bad_rate"}),
+        ("slice_ratings", "看这些差评", {"level": "1,2", "indicator": ",".join(found.indicators)}),
+    )
+    return [(title, address(route, words, **more)) for route, title, more in places if may_open(route, actor.roles)]
 
 
 def judged_of(found: Problem) -> dict[str, Any] | None:

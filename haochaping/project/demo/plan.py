@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
 from itertools import accumulate
@@ -39,6 +40,10 @@ SCALES = {
 }
 RATED = 0.62  # of the services whose window is over
 BAD = 0.01  # of the ratings
+EASED = 4  # items that a measure helped
+TURNED = timedelta(days=26)  # how long ago that was, and since when another item gets worse
+TROUBLED, RISING = 25.0, 100.0  # how much more often something goes wrong there
+SAID_OF_RISING = "efficiency"
 ON_SITE_HOURS = {9: 15, 10: 18, 11: 13, 12: 3, 13: 8, 14: 15, 15: 14, 16: 11, 17: 3}
 ONLINE_HOURS = {8: 5, 9: 10, 10: 11, 11: 9, 12: 6, 13: 7, 14: 9, 15: 9, 16: 8, 17: 6, 18: 5, 19: 8, 20: 5}
 WEEKDAYS = (115, 108, 102, 100, 90, 100, 100)
@@ -266,7 +271,10 @@ class Planner:
         Among them those that the desks of the demo's own accounts need.
         """
         n = max(round(len(rated) * BAD), scale.least_bad)
-        weights = [self.sites.trouble[visits[place].item.organ] for place in rated]
+        eased, rising = self._told_items(visits, rated)
+        weights = [
+            self.sites.trouble[visits[place].item.organ] * self._story(visits[place], eased, rising) for place in rated
+        ]
         sums = list(accumulate(weights))
         chosen: set[int] = set()
         by_time = sorted(rated, key=lambda place: visits[place].rating.at)  # type: ignore[union-attr]  # they are rated
@@ -278,7 +286,8 @@ class Planner:
         for place in sorted(chosen):
             old = visits[place].rating
             assert old is not None
-            bad, visit = self._bad(old), visits[place]
+            visit = visits[place]
+            bad = self._bad(old, SAID_OF_RISING if visit.item.task_code in rising else "")
             told = visit.known_at if bad.route == "early" else min(visit.known_at, visit.at + AT_ONCE)
             visits[place] = replace(visit, rating=bad, known_at=told)
 
@@ -292,9 +301,25 @@ class Planner:
                 visits[places[visit.project_no]] = replace(visit, rating=replace(visit.rating, signs=True))
         return [places[visit.project_no] for visit, _ in found]
 
-    def _bad(self, old: Rating) -> Rating:
+    def _told_items(self, visits: list[Visit], rated: list[int]) -> tuple[set[str], set[str]]:
+        """Of the items of the home city that are rated most: those that a measure helped, and one that got worse of late."""
+        counted = Counter(
+            visits[place].item.task_code for place in rated if visits[place].area.startswith(self.home.city)
+        )
+        most = [code for code, _ in counted.most_common(EASED + 1)]
+        return set(most[1:]), set(most[:1])
+
+    def _story(self, visit: Visit, eased: set[str], rising: set[str]) -> float:
+        """How much more goes wrong with this visit than elsewhere: what typical problems are about (`problems.py`)."""
+        is_recent = self.until - visit.at < TURNED
+        if visit.item.task_code in eased:
+            return 0.0 if is_recent else TROUBLED
+        return RISING if visit.item.task_code in rising and is_recent else 1.0
+
+    def _bad(self, old: Rating, said: str = "") -> Rating:
         level = self.random.choices((2, 1), (65, 35))[0]
         cause = self.random.choices(list(sentences.BAD), (16, 18, 15, 12, 13, 12, 6, 6, 2))[0]
+        cause = said or cause
         texts, codes = sentences.BAD[cause]
         code = next(code for code in codes if code.startswith(str(level)))
         words = self.random.choice(texts) if self.random.random() < 0.8 else ""

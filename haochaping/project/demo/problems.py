@@ -36,7 +36,10 @@ def make(home: Home, cast: Cast, now: datetime) -> None:
     if len(busy) < GROUP * 2:
         return
     days, fallen = _fallen(busy, today, now)
-    rest = [item for item in busy if item not in fallen]
+    found = {item for problem in Problem.objects.exclude(rule="") for item in problem.items}
+    rest = [item for item in busy if item not in fallen and item not in found]
+    if len(rest) < GROUP:
+        return
     solved = _begin(city, 0, fallen, now, ago=days + 12)
     _measure(cast, solved, sentences.MEASURES[0], today - timedelta(days=days), now)
     judged = effects.effect(effects.around(Problem.objects.get(pk=solved.pk)), now=now)
@@ -47,7 +50,7 @@ def make(home: Home, cast: Cast, now: datetime) -> None:
     unsolved = _begin(city, 1, rest[:GROUP], now, ago=50)
     _measure(cast, unsolved, sentences.MEASURES[1], today - timedelta(days=20), now)
     _act(unsolved, "judge", supervisor, now, verdict="none", reason=sentences.VERDICTS[1])
-    observed = _begin(city, 2, rest[GROUP : GROUP + 2], now, ago=25)
+    observed = _begin(city, 2, rest[GROUP : GROUP + 2] or rest[-1:], now, ago=25)
     _measure(cast, observed, sentences.MEASURES[2], today - timedelta(days=8), now)
     _begin(city, 3, rest[GROUP + 2 : GROUP + 4] or rest[:1], now, ago=45, due=30)  # nothing was done: late
     wide = _same_name(busy)
@@ -79,12 +82,12 @@ def _busy(area: str, today: date, now: datetime) -> list[str]:
 
 def _fallen(busy: list[str], today: date, now: datetime) -> tuple[int, list[str]]:
     """The day, and the busy items, around which the made-up ratings fell most: there a measure shall have helped."""
-    best: tuple[float, int, list[str]] = (0.0, TRIED[-1], busy[:GROUP])
+    best: tuple[int, int, list[str]] = (0, TRIED[-1], busy[:GROUP])
     for ago in TRIED:
         day = today - timedelta(days=ago)
         found = effects.effects([effects.Around((code,), day, day) for code in busy[:40]], now=now)
         falls = sorted(
-            (samples[1].rate - samples[0].rate, code)
+            (samples[1].bad - samples[0].bad, code)
             for code, each in zip(busy, found, strict=False)
             if (samples := each.samples) and min(side.rated for side in samples) > 0
         )[:GROUP]
