@@ -21,6 +21,7 @@ from haochaping.accounts.rules import Role
 from haochaping.analytics.appraisal import commands, queries, rules
 from haochaping.analytics.appraisal.drafting import FAULTS
 from haochaping.analytics.appraisal.rules import Kind, Sort
+from haochaping.analytics.overview import K
 from haochaping.channels import sheets
 from haochaping.console.access import needs
 from haochaping.console.places import areas_worked_in, own_and_below
@@ -100,7 +101,7 @@ def appraisal(request: HttpRequest) -> HttpResponse:
         mine = queries.with_corrections(queries.as_line(score) for score in scores)
         months = {score.pk: score.appraisal for score in scores}
         lines = [(months[line.pk or 0], line, queries.standing(line)[1]) for line in mine]
-        return render(request, "console/analysis/appraisal_own.html", {"lines": lines})
+        return render(request, "console/analysis/appraisal_own.html", {"lines": lines, "few": K})
     want = asked(request)
     runs = queries.runs(actor, want.area)
     found: Sheet | None = queries.shown_to(actor, queries.sheet(want.area, want.month, now=now))
@@ -193,7 +194,7 @@ def _people(found: Sheet) -> list[dict[str, object]]:
     ]
 
 
-@needs(*MAY_OPEN["appraisal"], fresh=True)
+@needs(*(MAY_OPEN["appraisal"] - {Role.CLERK}), fresh=True)
 @require_safe
 def export(request: HttpRequest) -> HttpResponse:
     """量化评估表 as a workbook: every unit and person that one may see, every part with its figures."""

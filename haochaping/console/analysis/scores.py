@@ -16,10 +16,12 @@ from haochaping.accounts.rules import Role
 from haochaping.analytics.appraisal import objections, queries, rules
 from haochaping.analytics.appraisal.rules import Kind, Sort
 from haochaping.analytics.metrics import METRICS
+from haochaping.analytics.overview import K
+from haochaping.analytics.periods import Period
 from haochaping.analytics.rules import percent
 from haochaping.console.access import needs
-from haochaping.console.analysis import appraisal
-from haochaping.console.rules import MAY_OPEN, PER_PAGE
+from haochaping.console.analysis import appraisal, links
+from haochaping.console.rules import MAY_OPEN, PER_PAGE, may_open
 from haochaping.kit import clock
 from haochaping.kit.errors import Refused
 
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from haochaping.analytics.appraisal.queries import Sheet
     from haochaping.analytics.appraisal.rules import Part
 
+LISTS = (Role.SUPERVISOR, Role.CITY, Role.LEADER, Role.HANDLER)  # who has a list of orders to open
 FIELDS = ("key", "text", "numerator", "denominator")
 
 
@@ -85,6 +88,7 @@ def _context(actor: Actor, line: Line, found: Sheet) -> dict[str, object]:
     parts, total = queries.standing(line)
     after = {part.key: part for part in parts}
     corrected = {one.key for one in line.corrections}
+    is_few = line.kind is Kind.CLERK and line.sample < K and not actor.has(*LISTS)  # design §1.3
     orders = queries.fault_orders(actor, line, found.area, found.month) if line.kind is Kind.CLERK else []
     return {
         "line": line,
@@ -93,7 +97,8 @@ def _context(actor: Actor, line: Line, found: Sheet) -> dict[str, object]:
         "is_unit": line.kind is Kind.ORGAN,
         "span": appraisal.span(line.total),
         "parts": [
-            (_told(part, line, found.month), after[part.key] if part.key in corrected else None) for part in line.parts
+            (_told(part, line, found.month, actor), after[part.key] if part.key in corrected else None)
+            for part in line.parts
         ],
         "now": total if line.corrections else None,
         "corrections": [
@@ -101,7 +106,7 @@ def _context(actor: Actor, line: Line, found: Sheet) -> dict[str, object]:
             for one in line.corrections
         ],
         "orders": orders,
-        "may_list": actor.has(Role.SUPERVISOR, Role.CITY, Role.LEADER, Role.HANDLER),
+        "few": K if is_few else 0,
         "query": urlencode({"area": found.area, "month": f"{found.month:%Y-%m}"}),
     }
 
@@ -110,7 +115,7 @@ def _part(stored: object) -> Part:
     return queries.part_of(stored)
 
 
-def _told(part: Part, line: Line, month: date) -> dict[str, object]:
+def _told(part: Part, line: Line, month: date, actor: Actor) -> dict[str, object]:
     """A part as its row says it: figure, marks, points, and where its cases are."""
     marks = ""
     if part.sort is Sort.MEASURE:
@@ -135,24 +140,30 @@ def _told(part: Part, line: Line, month: date) -> dict[str, object]:
         "points": appraisal.points(part.points),
         "status": rules.STATUS_NAMES[part.status],
         "is_aside": part.points is None,
-        "url": cases_url(part, line, month),
+        "url": cases_url(part, line, month, actor),
     }
 
 
-def cases_url(part: Part, line: Line, month: date) -> str:
-    """The list of orders behind a figure of rectification; "" for what no list of ours shows."""
+def cases_url(part: Part, line: Line, month: date, actor: Actor) -> str:
+    """The orders or ratings behind a figure, as this person may list them; "" for what no list of ours shows."""
     if line.kind is not Kind.ORGAN or part.sort is Sort.INDEX or part.key == rules.REFUSED:
         return ""
+    days = Period(month, rules.last_day(month))
     if part.sort is Sort.MEASURE and METRICS[part.key].basis.table != "orders":
+        words = {"period": "custom", "from": f"{days.start}", "to": f"{days.end}", "organ": line.organ_code}
+        return links.cases(part.key, words, days, actor) or _slice(part.key, words, actor)
+    if not actor.has(*LISTS):
         return ""
     more = {"overdue": {"was_late": "true"}, "unsatisfied": {"verdict": "unsatisfied"}}.get(part.key, {})
-    asked = {
-        "state": "all",
-        "organ": line.organ_code,
-        "since": month.isoformat(),
-        "until": rules.last_day(month).isoformat(),
-    }
+    asked = {"state": "all", "organ": line.organ_code, "since": f"{days.start}", "until": f"{days.end}"}
     return f"{reverse('console:orders')}?{urlencode(asked | more)}"
+
+
+def _slice(metric: str, words: dict[str, str], actor: Actor) -> str:
+    """The figure by day among the slices, for what no list of single cases shows."""
+    if not may_open("slice", actor.roles):
+        return ""
+    return links.address("slice", words | {"metrics": metric, "by": "day"})
 
 
 @needs(*MAY_OPEN["appraisal_objections"])
@@ -258,7 +269,7 @@ def _objection_context(actor: Actor, row: Objection) -> dict[str, object]:
         "kind": objections.KIND_NAMES[row.kind],
         "state": objections.STATE_NAMES[row.state],
         "part": part,
-        "told": _told(part, line, row.score.appraisal.month),
+        "told": _told(part, line, row.score.appraisal.month, actor),
         "verbs": [(one, objections.VERB_NAMES[one]) for one in objections.verbs_for(row, actor)],
         "steps": [(one, objections.VERB_NAMES[one.verb]) for one in queries.steps_of(row)],
         "correction": next((one for one in line.corrections if one.objection_id == row.pk), None),

@@ -102,7 +102,7 @@ def create_people(province: Province, password: str, now: datetime, seed: int) -
     for account in accounts(province):
         people.create_person(
             account.username,
-            person_name(random),
+            _own_name(province, account) or person_name(random),
             password,
             [(account.role, account.scope)],
             now=now,
@@ -112,6 +112,11 @@ def create_people(province: Province, password: str, now: datetime, seed: int) -
         people.create_person(
             f"rectifier-{area}", person_name(random), password, [(Role.HANDLER, Scope(area=area))], now=now
         )
+
+
+def _own_name(province: Province, account: Account) -> str:
+    """Of who serves at a window: the clerk whose ratings are meant, so that what is said of them finds their account."""
+    return province.clerks[account.scope.window][0].name if account.role is Role.CLERK else ""
 
 
 def _home(province: Province, account: Account) -> people.Home:
