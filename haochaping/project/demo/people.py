@@ -100,9 +100,10 @@ def create_people(province: Province, password: str, now: datetime, seed: int) -
     """Every account, and one who rectifies for each area that has a platform; repeatable."""
     random = Random(f"people {province.profile.key} {seed}")  # noqa: S311
     for account in accounts(province):
+        name = person_name(random)
         people.create_person(
             account.username,
-            _own_name(province, account) or person_name(random),
+            _own_name(province, account) or name,
             password,
             [(account.role, account.scope)],
             now=now,
