@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import ibis
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     import duckdb
 
 
+RENEWED = 500
+
+
 @cache
 def table(name: str) -> Any:
     """The Ibis table of a part of the lake, bound to no files yet."""
@@ -31,7 +34,9 @@ def run(expression: Any, files: Mapping[str, Sequence[Path]]) -> list[dict[str, 
 
 
 def _duckdb(expression: Any, files: dict[str, list[str]]) -> list[dict[str, Any]]:
-    with _warm(os.getpid()).cursor() as connection:  # a cursor is a connection of its own: what is temporary is its own
+    with _warm(
+        os.getpid(), lake.read().version // RENEWED
+    ).cursor() as connection:  # a cursor is a connection of its own: what is temporary is its own
         for name, paths in files.items():
             listed = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
             connection.execute(f"CREATE TEMP VIEW {name} AS SELECT * FROM read_parquet([{listed}])")  # noqa: S608
@@ -40,9 +45,12 @@ def _duckdb(expression: Any, files: dict[str, list[str]]) -> list[dict[str, Any]
         return [dict(zip(columns, row, strict=True)) for row in found.fetchall()]
 
 
-@cache
-def _warm(process: int) -> duckdb.DuckDBPyConnection:  # noqa: ARG001  what was forked needs one of its own
-    """The DuckDB that this process asks: it remembers where in the files what lies, which never changes under a name."""
+@lru_cache(maxsize=1)
+def _warm(process: int, epoch: int) -> duckdb.DuckDBPyConnection:  # noqa: ARG001
+    """The DuckDB that this process asks: it remembers where in the files what lies, which never changes under a name.
+
+    What was forked needs one of its own; and after RENEWED changes of the lake it is another, that forgets the files that went.
+    """
     connection = lake.connect()
     connection.execute("SET parquet_metadata_cache = true")
     return connection
