@@ -71,12 +71,12 @@ FROM generate_series(1, {rows}) i, LATERAL (SELECT
 DAY_OF_RATINGS = """
 INSERT INTO evaluation_evaluation (id, task_code, task_handle_item, item_name, organ_code, organ_name, organ_path, area,
     area_path, hall_code, window_code, clerk_no, aspect, point, is_probe, level, pf, indicators, indicator_names, no_reason,
-    assess_time, rated_day, assurance, consent, device_id, source, digest, received_at, row_sm3)
+    assess_time, rated_day, assurance, consent, device_id, source, batch, digest, received_at, row_sm3)
 SELECT id, task_code, task_handle_item, item_name, organ_code, organ_name, organ_path, area, area_path, hall_code,
     window_code, clerk_no, aspect, point, is_probe,
     CASE WHEN h % 100 < 90 THEN 5 WHEN h % 100 < 97 THEN 4 WHEN h % 100 = 97 THEN 3 WHEN h % 100 = 98 THEN 2 ELSE 1 END,
     1 + h % 5, ARRAY['50' || h % 7], ARRAY['快'], false, service_time, service_day, CASE h % 3 WHEN 0 THEN 'real_name' ELSE 'anonymous' END,
-    '{}', '', 'bench', '', service_time, ''
+    '{}', '', 'bench', '', '', service_time, ''
 FROM (SELECT *, abs(hashtext(project_no)) / 7 AS h FROM evaluation_serviceevent WHERE source = 'bench') s
 """
 GOOD = "count(*) FILTER (WHERE e.level >= 3), count(*)"
@@ -342,6 +342,7 @@ def main() -> None:
     parser.add_argument("--ratings", type=int, nargs="*", default=[1_000_000, 10_000_000, 100_000_000])
     parser.add_argument("--sql", type=int, default=10_000_000)
     parser.add_argument("--day", type=int, default=1_000_000)
+    parser.add_argument("--unasked", action="store_true", help="leave out pages, rankings and slices")
     parser.add_argument("--measure", help=argparse.SUPPRESS)
     given = parser.parse_args()
     os.environ["DJANGO_SETTINGS_MODULE"] = "haochaping.project.settings"
@@ -370,7 +371,7 @@ def main() -> None:
         print(
             f"{'ratings':>13} {'fresh s':>8} {'page p95':>8} {'items p95':>8} {'a month':>8} {'slice 50':>8} {'p95':>8} {'RSS MB':>8}"
         )
-        for ratings in given.ratings:
+        for ratings in () if given.unasked else given.ratings:
             command = [sys.executable, __file__, "--measure", str(lake_of(place, ratings))]
             told = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout
             report(f"{ratings:,}", json.loads(told.splitlines()[-1]))
