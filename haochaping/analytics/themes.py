@@ -164,7 +164,7 @@ BUSINESS_TILES = (
 _RATES = ("ratings", "good_rate", "bad_rate", "orders", "rectified_rate")
 BUSINESS = (
     Part("trend", "近12个月", "month", ("ratings", "good_rate", "bad_rate"), months=12, chart="bar"),
-    Part("theme", "按事项主题", "theme", _RATES, sort="ratings", top=20, chart="bar", drawn=("ratings", "good_rate")),
+    Part("theme", "按事项主题", "theme", _RATES, sort="ratings", top=20, chart="bar", drawn=("bad_rate",)),
     Part("organ", "按单位", "organ", _RATES, sort="ratings", top=20),
     Part("item", "差评最多的事项", "item", ("bad", "ratings", "bad_rate"), sort="bad", top=15),
     Part("indicator", "差在哪里", "indicator", ("bad",), {"level": BAD_LEVELS}, sort="bad", top=10, chart="bar",
