@@ -256,3 +256,9 @@ def test_machines_may_read_what_is_published_only(client: Client, three_cities: 
     assert "Disallow: /\n" in robots
     assert "Allow: /public/" in robots
     assert "/public/places/3201/</loc>" in read(client, "sitemap.xml")
+
+
+def test_a_request_that_cannot_be_read_is_told_so_in_plain_words(client: Client) -> None:
+    answer = client.get("/public/", HTTP_HOST="elsewhere.example")
+    assert answer.status_code == 400
+    assert "<h1>这个请求有误</h1>" in answer.content.decode()
