@@ -8,7 +8,7 @@ from haochaping.analytics.appraisal.queries import frozen, published, standing
 from haochaping.analytics.problems.models import Problem
 from haochaping.analytics.problems.queries import completion_of, number_of, published_problems, units_of
 from haochaping.analytics.problems.rules import LISTED, State
-from haochaping.analytics.reports.document import Block, Definition, Paragraph, Section, Table
+from haochaping.analytics.reports.document import Block, Definition, Paragraph, Section, Table, numeral
 from haochaping.analytics.rules import percent
 
 if TYPE_CHECKING:
@@ -98,7 +98,10 @@ def appraised(asking: Asking) -> Section | None:
     blocks: list[Block] = [Paragraph(words=words), _totals(lines)]
     columns = sheet.columns
     starts = range(0, len(columns), PARTS_BESIDE)
-    blocks.extend(_points(lines, columns[start : start + PARTS_BESIDE]) for start in starts)
+    blocks.extend(
+        _points(lines, columns[start : start + PARTS_BESIDE], f"各项得分（{numeral(n)}）")
+        for n, start in enumerate(starts, 1)
+    )
     return Section(heading="考核得分", blocks=tuple(blocks))
 
 
@@ -110,14 +113,14 @@ def _totals(lines: list[Line]) -> Table:
     rows = []
     for line in lines:
         _, total = standing(line)
-        low, high = ("—" if end is None else f"{end:.2f}" for end in (total.low, total.high))
+        between = "—" if total.low is None or total.high is None else f"{total.low:.2f}–{total.high:.2f}"
         value = "—" if total.value is None else f"{total.value:.2f}"
         place = (
             "—"
             if line.place.rank is None
             else f"{'' if line.place.is_apart or line.place.rank == 1 else '≈'}{line.place.rank}"
         )
-        rows.append((place, line.name, value, f"{low}–{high}", f"{line.sample:,}"))
+        rows.append((place, line.name, value, between, f"{line.sample:,}"))
     return Table(
         title="单位综合得分",
         head=("名次", "单位", "综合得分", "得分区间", "评价量"),
@@ -127,13 +130,11 @@ def _totals(lines: list[Line]) -> Table:
     )
 
 
-def _points(lines: list[Line], columns: list[Part]) -> Table:
+def _points(lines: list[Line], columns: list[Part], title: str) -> Table:
     rows = []
     for line in lines:
         told = {part.key: part for part in standing(line)[0]}
         points = (told.get(part.key) for part in columns)
         rows.append((line.name, *("—" if one is None or one.points is None else f"{one.points:.2f}" for one in points)))
     head = ("单位", *(f"{part.name}（{part.weight}）" if part.weight else f"{part.name}（扣分）" for part in columns))
-    return Table(
-        title="各项得分", head=head, rows=tuple(rows), note="括号内为该项权重；“—”表示该项不计，权重按规则分摊。"
-    )
+    return Table(title=title, head=head, rows=tuple(rows), note="括号内为该项权重；“—”表示该项不计，权重按规则分摊。")
