@@ -91,7 +91,8 @@ def _fallen(busy: list[str], today: date, now: datetime) -> tuple[int, list[str]
             for code, each in zip(busy, found, strict=False)
             if (samples := each.samples) and min(side.rated for side in samples) > 0
         )[:GROUP]
-        best = min(best, (sum(fall for fall, _ in falls), ago, [code for _, code in falls]))
+        if falls:  # at the smallest scale none of them was rated on both sides
+            best = min(best, (sum(fall for fall, _ in falls), ago, [code for _, code in falls]))
     return best[1], best[2]
 
 
