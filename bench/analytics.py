@@ -93,7 +93,7 @@ QUESTIONS: dict[str, tuple[str, str, dict[str, Any], str]] = {
     ),
     "good rate by item": ("good_rate", "item", {}, f"SELECT e.task_code, {GOOD} {OF_RATINGS} GROUP BY 1"),
     "good rate by window": ("good_rate", "window", {}, f"SELECT e.window_code, {GOOD} {OF_RATINGS} GROUP BY 1"),
-    "good rate by channel and organ (rows)": (
+    "good rate by channel and organ": (
         "good_rate", "channel,organ", {}, f"SELECT e.pf, e.organ_code, {GOOD} {OF_RATINGS} GROUP BY 1, 2",
     ),
     "good rate by indicator": (
