@@ -17,6 +17,7 @@ from haochaping.analytics.rules import Z_95, Share, wilson
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+LEAST = 5  # cases of the peers in an item: fewer are no rate to be held against, and might be one person's
 BASIC = slice(19, 31)  # of the 31 digits 实施编码: 18 organ, 1 exercise level, 12 basic code
 
 
@@ -99,7 +100,7 @@ def against(own: Sequence[Share], peers: Mapping[str, Share]) -> Mix | None:
 
 
 def _has(peers: Mapping[str, Share], key: str) -> bool:
-    return key in peers and peers[key].denominator > 0
+    return key in peers and peers[key].denominator >= LEAST
 
 
 def _variance(peer: Share) -> float:

@@ -75,6 +75,14 @@ def overview() -> Callable[[Figure], bool]:
     return as_tiles(leader("/console/overview/"))
 
 
+def screen() -> Callable[[Figure], bool]:
+    """The count of ratings stands before its name there, its period with it."""
+    words = text(leader("/screen"))
+    return lambda figure: any(
+        part in words for part in (f"{figure.text} 本月{figure.name}", f"{figure.text} {figure.name} {figure.parts}")
+    )
+
+
 def public() -> Callable[[Figure], bool]:
     return as_tiles(Client().get(f"/public/?month={START:%Y-%m}").content.decode())
 
@@ -164,6 +172,7 @@ PRINTED: dict[str, tuple[Callable[[], Callable[[Figure], bool]], tuple[str, ...]
     "报告的 Word": (report_word, SHOWN),
     "效能排名": (ranking, ("good_rate",)),
     "整改效能": (rectification, ("orders",)),
+    "大屏": (screen, ("ratings", "good_rate", "bad_rate", "active_rate", "on_time_rate")),
     "结果公示": (public, ("ratings", "good_rate", "bad_rate", "on_time_rate")),
 }
 

@@ -124,16 +124,25 @@ def test_other_kinds_have_their_own_parts(cast: Cast, lake: None) -> None:
     assert row(table(enterprise, "主要指标"), "评价量")[1] == "0", "no item of this lake is for enterprises"
 
 
-def test_a_report_for_the_public_hides_what_few_people_said(cast: Cast, lake: None) -> None:
+def test_a_report_for_the_public_tells_the_whole_and_leaves_its_parts_to_the_site(cast: Cast, lake: None) -> None:
+    month = covering(Kind.MONTHLY, day("11-01"))
+    outside = build(Kind.MONTHLY, month, for_public=True)
+    assert (
+        row(table(outside, "主要指标"), "评价量")[1] == row(table(build(Kind.MONTHLY, month), "主要指标"), "评价量")[1]
+    )
+    assert [found.title for found in outside.tables if found.title.startswith("各") or "事项" in found.title] == []
+    assert not [line for line in table(outside, "主要指标").rows if line[0] == "服务量"]
+    assert row(table(outside, "主要指标"), "排除评价数")[1] == "少于5"
+    assert any("见公示网站" in note for note in outside.notes)
+
+
+def test_a_city_whose_neighbour_was_hardly_rated_has_no_report_for_the_public(cast: Cast) -> None:
     fill([*[service("11-17", 5) for _ in range(40)], *[service("11-18", 1, **SUZHOU) for _ in range(3)]])
     month = covering(Kind.MONTHLY, day("11-01"))
-    inside, outside = build(Kind.MONTHLY, month), build(Kind.MONTHLY, month, for_public=True)
-    assert row(table(inside, "各设区市主动好评率"), "苏州市", 1)[2:4] == ("0%", "0÷3")
-    shown = table(outside, "各设区市主动好评率")
-    assert row(shown, "苏州市", 1)[2:4] == ("少于5", "—")
-    assert row(shown, "南京市", 1)[2:4] == ("少于5", "—"), "by subtraction it would tell the other"
-    assert not [found for found in outside.tables if "事项" in found.title]
-    assert any("不足5件的数据不公布" in note for note in outside.notes)
+    with pytest.raises(Refused) as no:  # the province's number less this one's would be the neighbour's
+        build(Kind.MONTHLY, month, {"area": "3201"}, for_public=True)
+    assert (no.value.status, no.value.code) == (409, "would_tell_few")
+    assert build(Kind.MONTHLY, month, {"area": "3201"}).tables
 
 
 def test_one_writes_another_approves_and_then_nothing_of_it_changes(cast: Cast, lake: None) -> None:

@@ -87,11 +87,7 @@ class Asking:
         when = period or self.period
         found = figures(metrics, by, when.start, when.end, {**self.filters, **(more or {})}, now=self.now)
         self.told |= dict.fromkeys(metrics)
-        rows = found.rows
-        if self.for_public:
-            rows = [row for row in rows if self._may_tell(row)]
-            return concealed(rows, self.caution.k)
-        return rows
+        return concealed(found.rows, self.caution.k) if self.for_public else found.rows
 
     def names(self, rows: Sequence[Row], dimension: str) -> list[str]:
         return [label(dimension, row.keys[dimension]) for row in rows]
@@ -107,22 +103,11 @@ class Asking:
     def _shown(self, figure: Figure) -> Figure:
         return figure.hide(self.caution.k) if self.for_public and 0 < figure.size < self.caution.k else figure
 
-    def _may_tell(self, row: Row) -> bool:
-        """Whether the policy of the place of a line lets its ratings be published."""
-        place = next((str(row.keys[name]) for name in AREAS if row.keys.get(name)), self.area)
-        return _disclosure(place, self.period.end)[0]
 
-
-def caution(area: str, day: date, *, places: Sequence[str] = ()) -> Caution:
-    """The strictest of what the place and those below it ask for."""
-    found = [_disclosure(each, day) for each in (area, *places)]
-    return Caution(max(minimum for _, minimum, _ in found), max(k for _, _, k in found))
-
-
-def _disclosure(area: str, day: date) -> tuple[bool, int, int]:
-    """Whether ratings are public there, the smallest sample that is ranked, the smallest number that is shown."""
+def caution(area: str, day: date) -> Caution:
+    """What the policy of the place asks for."""
     try:
         told = policy_at(area, day).disclosure
     except Refused:
-        return True, *Caution()
-    return told.public_ratings, max(told.min_sample, MINIMUM), told.k_anonymity
+        return Caution()
+    return Caution(max(told.min_sample, MINIMUM), told.k_anonymity)

@@ -74,7 +74,7 @@ def ask(
             end=period.end,
             filters=dict(filters or {}),
             by=list(by),
-            for_public=for_public and KINDS[kind].may_be_public,
+            for_public=for_public and KINDS[kind].may_be_public and not scope.organ,
             title=read("title", "标题", title, is_required=kind is Kind.TOPIC, longest=LONGEST_TITLE),
             writers=[actor.id],
             made_by=actor.name,

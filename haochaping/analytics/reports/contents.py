@@ -8,10 +8,11 @@ from haochaping.analytics.dimensions import DIMENSIONS, PREFIXES, values_of
 from haochaping.analytics.labels import area, label
 from haochaping.analytics.queries import figures
 from haochaping.analytics.reports import kinds, ledgers, sections
-from haochaping.analytics.reports.asking import AREAS, Asking, caution
+from haochaping.analytics.reports.asking import Asking, caution
 from haochaping.analytics.reports.document import Document
 from haochaping.analytics.reports.kinds import KINDS, Kind, Period
 from haochaping.kit import clock
+from haochaping.kit.errors import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -37,7 +38,9 @@ def build(
     if kind is Kind.ENTERPRISE:
         asked["is_enterprise"] = [True]
     asking = Asking(kind, period, asked, now, for_public)
-    asking.caution = caution(asking.area, period.end, places=_places_below(asking))
+    asking.caution = caution(asking.area, period.end)
+    if for_public:
+        _refuse_telling(asking)
     parts = tuple(part for part in _parts(asking, by) if part is not None and part.blocks)
     spec = KINDS[kind]
     return Document(
@@ -63,6 +66,12 @@ def _parts(asking: Asking, by: Sequence[str]) -> Iterator[Section | None]:
     if kind is Kind.APPRAISAL:
         yield ledgers.appraised(asking)
     yield sections.overall(asking)
+    if (
+        asking.for_public
+    ):  # what lies below is on the public site, hidden there as one tree; tables of our own would tell it
+        yield sections.mending(asking)
+        yield ledgers.problems(asking)
+        return
     if kind is Kind.ENTERPRISE:
         yield sections.parties(asking)
     if kind is Kind.TOPIC:
@@ -106,7 +115,10 @@ def _notes(asking: Asking) -> Iterator[str]:
     if missing:
         yield f"{'、'.join(missing)}的数据不全，不作比较。"
     if asking.for_public:
-        yield f"为保护评价人，不足{asking.caution.k}件的数据不公布，以“少于{asking.caution.k}”表示。"
+        yield (
+            f"为保护评价人，不足{asking.caution.k}件的数据不公布，以“少于{asking.caution.k}”表示；"
+            "各地区、单位、事项和渠道的数据见公示网站同月的公布数。"
+        )
     yield "本件不含评价人的身份信息和评价原文。"
 
 
@@ -116,11 +128,17 @@ def _word(name: str, value: Any) -> str:
     return label("organ", str(value).strip("/").rpartition("/")[2]) if name == "organ_path" else label(name, value)
 
 
-def _places_below(asking: Asking) -> list[str]:
-    """The areas below whose policies have a say in what may be shown."""
-    if not asking.for_public or asking.places not in AREAS:
-        return []
-    found = figures(
-        ["ratings"], [asking.places], asking.period.start, asking.period.end, asking.filters, now=asking.now
-    )
-    return [str(row.keys[asking.places]) for row in found.rows if row.keys[asking.places]]
+def _refuse_telling(asking: Asking) -> None:
+    """Refused 409 where the figures of this place, beside those of the others, would tell of few people in one of them."""
+    area = asking.area
+    beside = {4: ("city", area[:2]), 6: ("county", area[:4])}.get(len(area))
+    if beside is None:
+        return
+    dimension, above = beside
+    start, end = asking.period.start, asking.period.end
+    rows = figures(("ratings", "orders"), [dimension], start, end, {"area": above}, now=asking.now).rows
+    k = asking.caution.k
+    if any(0 < figure.size < k for row in rows for figure in row.figures.values()):
+        raise Refused(
+            "would_tell_few", 409, f"本期同级地区中有不足{k}件的，公开本件会泄露它们的数字。请改为不公开，另做一份。"
+        )

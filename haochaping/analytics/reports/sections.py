@@ -32,7 +32,10 @@ OVERLAP = "95%置信区间相互重叠的，高低可能出于偶然。"
 
 def overall(asking: Asking) -> Section:
     """How much, how good, and how it went from day to day."""
-    spec, beside = KINDS[asking.kind], asking.beside(HEADLINE)
+    told = [
+        key for key in HEADLINE if key != "services" or not asking.for_public
+    ]  # beside the rates it tells what was excluded
+    spec, beside = KINDS[asking.kind], asking.beside(told)
     least = asking.caution.minimum
     said = sentences.overall(beside, this=spec.this, place="", before=spec.before, minimum=least) + sentences.apart(
         beside
@@ -79,7 +82,7 @@ def _steps(asking: Asking) -> tuple[str, Period]:
 
 
 def _trend(asking: Asking) -> Table | None:
-    if asking.kind is Kind.DAILY:
+    if asking.kind is Kind.DAILY or asking.for_public:  # earlier months stand on the public site as they were published
         return None
     step, period = _steps(asking)
     rows = asking.rows(("services", "ratings", "good_rate", "bad_rate"), [step], period)
@@ -216,8 +219,6 @@ def items(asking: Asking) -> Section | None:
     """Which items drew most bad ratings, by number, with the rate and its interval beside."""
     by = ["organ", "item"]
     rows = [row for row in asking.rows(("bad_rate",), by) if row["bad_rate"].numerator and row.keys["item"]]
-    if asking.for_public:
-        rows = [row for row in rows if row["bad_rate"].numerator >= asking.caution.k]
     total = asking.total(("bad_rate",))["bad_rate"].numerator
     rows.sort(key=lambda row: (-row["bad_rate"].numerator, str(row.keys["organ"]), str(row.keys["item"])))
     rows = rows[:ITEMS_MOST]
@@ -333,7 +334,7 @@ def mending(asking: Asking) -> Section:
     dimension = asking.places
     rows = asking.rows(("orders", "on_time_rate", "overdue_rate", "rectified_rate"), [dimension])
     rows = [row for row in rows if row.keys[dimension] and row["orders"].size][:PLACES_MOST]
-    if len(rows) > 1:
+    if len(rows) > 1 and not asking.for_public:
         what = PLACE_NAMES[dimension]
         blocks.append(
             Table(

@@ -96,9 +96,10 @@ def overall(figures: Mapping[str, Beside], *, this: str, place: str, before: str
         return f"{amount(found.now, minimum=minimum)}{compared(found, before, minimum=minimum)}"
 
     ratings = figures["ratings"].now
+    served = f"可以评价的办件服务{told('services')}" if "services" in figures else ""  # not told to the public
     if ratings.value == 0:
-        return [f"{this}，{place}可以评价的办件服务{told('services')}，没有收到主动评价。"]
-    said = [f"{this}，{place}可以评价的办件服务{told('services')}；收到主动评价{told('ratings')}。"]
+        return [f"{this}，{place}{served}{'，' if served else ''}没有收到主动评价。"]
+    said = [f"{this}，{place}{served}{'；' if served else ''}收到主动评价{told('ratings')}。"]
     if is_shown(figures["active_rate"].now):
         said.append(f"主动评价率{told('active_rate')}。")
     if is_shown(figures["good_rate"].now):
