@@ -252,11 +252,19 @@ def test_naming_it_in_a_form_makes_and_changes_nothing(world):
     assert not wrong, wrong
 
 
+OWN_PART = {  # what is theirs to decide
+    (Role.REVIEWER, "appraisal_objection_act"),  # who rules on appeals rules on these too
+    (Role.LEADER, "report_act"),  # a report belongs to whoever supervises or leads there
+}
+
+
 @pytest.mark.parametrize("role", [Role.OBSERVER, Role.ANALYST, Role.LEADER, Role.REVIEWER])
 def test_who_may_see_what_lies_here_and_not_act_on_it_changes_nothing(world, role):
     client = as_(world.at_home(role))
     before, wrong = database(), defaultdict(list)
     for name in SAMPLES:
+        if (role, name) in OWN_PART:
+            continue
         for url in addresses(name, world):
             found = client.post(url, FACTS).status_code
             # leaders and reviewers have parts of their own: what is not for this moment or incomplete is told anybody so

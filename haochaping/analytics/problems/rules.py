@@ -168,14 +168,14 @@ _UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 
 
 def step(steps: tuple[Step, ...], state: Any, verb: str, parts: frozenset[By]) -> Step:
-    """The step of that verb; Refused 404 for none such, 409 where it stands otherwise, 403 to others."""
+    """The step of that verb; Refused 404 for none such, 403 to others wherever it stands, 409 where it stands otherwise."""
     found = next((one for one in steps if one.verb == verb), None)
     if found is None:
         raise Refused("unknown_verb", 404, "没有这一操作。")
-    if state not in found.sources:
-        raise Refused("not_possible_now", 409, f"现为“{state.name_zh}”，不能“{found.label}”，请刷新后再看。")
     if parts.isdisjoint(found.by):
         raise Refused("not_your_part", 403, WHO[found.by[0]])
+    if state not in found.sources:
+        raise Refused("not_possible_now", 409, f"现为“{state.name_zh}”，不能“{found.label}”，请刷新后再看。")
     return found
 
 
