@@ -32,9 +32,8 @@ OVERLAP = "95%置信区间相互重叠的，高低可能出于偶然。"
 
 def overall(asking: Asking) -> Section:
     """How much, how good, and how it went from day to day."""
-    told = [
-        key for key in HEADLINE if key != "services" or not asking.for_public
-    ]  # beside the rates it tells what was excluded
+    # to the public not the services: beside the rates their number tells what was excluded
+    told = [key for key in HEADLINE if key != "services" or not asking.for_public]
     spec, beside = KINDS[asking.kind], asking.beside(told)
     least = asking.caution.minimum
     said = sentences.overall(beside, this=spec.this, place="", before=spec.before, minimum=least) + sentences.apart(
