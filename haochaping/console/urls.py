@@ -59,7 +59,7 @@ from haochaping.console.screens import pages as screens
 
 app_name = "console"
 urlpatterns = [
-    path("screen", screens.entrance, name="screen"),
+    path("screen", screens.screen, name="screen"),
     path("screens/", screens.links, name="screens"),
     path("screens/<int:pk>/close", screens.close, name="screen_close"),
     path("", workbench.workbench, name="workbench"),

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @needs(*MAY_OPEN["screen"])
 @require_safe
 def screen(request: HttpRequest) -> HttpResponse:
-    """The whole page; `?area=` looks into a place below."""
+    """The whole page, at `/screen` and from the navigation; `?area=` looks into a place below."""
     return render(request, "console/screens/screen.html", _shown(request))
 
 
@@ -48,13 +48,6 @@ def _shown(request: HttpRequest) -> dict[str, Any]:
     own = [scope.area for scope in look.scopes if not scope.organ]
     floor = min(own, key=len) if own else look.home
     return context_of(screen_of(look, orders), address="/screen", floor=floor)
-
-
-@needs(*MAY_OPEN["screen"])
-@require_safe
-def entrance(_request: HttpRequest) -> HttpResponse:
-    """The line of the navigation."""
-    return redirect("screen")
 
 
 @needs(*MAY_OPEN["screens"])
