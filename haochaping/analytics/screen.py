@@ -200,13 +200,18 @@ def _organs(by_key: Mapping[str, Row]) -> list[Spot]:
 def _regions(look: Look, digits: int) -> list[Spot]:
     inside = look.area or look.home
     return [
-        Spot(region.path, region.name, region.grid_row or 0, region.grid_col or 0)
+        Spot(region.path, region.name, _counted(region.grid_row), _counted(region.grid_col))
         for region in sorted(snapshot().regions.values(), key=lambda region: region.code)
         if len(region.path) == digits
         and region.path.startswith(inside)
         and not region.merged_into
         and not is_probe_area(region.path)
     ]
+
+
+def _counted(place: int | None) -> int:
+    """A row or column of the table of regions, which begins at 0, counted from 1; 0 where it has none."""
+    return 0 if place is None else place + 1
 
 
 def _from_one(tiles: list[Tile]) -> list[Tile]:

@@ -91,7 +91,9 @@ def place(request: HttpRequest, code: str) -> HttpResponse:
         "ranking": queries.below(issue, kind, area),
         "trend": _trend(kind, area=area),
         "crumbs": _above(issue, kind, area),
-        "replies": texts.replies(clock.day(now), area=area, most=3) if kind == "city" else [],
+        "replies": texts.replies(clock.day(now), area=area, most=3)
+        if kind == "city" and len(area) > queries.PROVINCE
+        else [],
     }
     return _page(request, "place", told, issue.made_at, now)
 

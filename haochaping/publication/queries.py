@@ -38,6 +38,7 @@ BELOW = {"all": "city", "city": "county", "county": "organ", "organ": "item"}
 KIND_NAMES = {"city": "设区市", "county": "县（市、区）", "organ": "单位", "item": "事项", "channel": "渠道"}
 DIGITS = {"city": 4, "county": 6}
 TREND = 12  # months
+PROVINCE = 2  # digits of a province's code, without trailing zeros, at most
 NOT_TOLD = "不公布"
 
 
@@ -171,9 +172,10 @@ def ranked(issue: Issue, kind: str, found: Sequence[Entry]) -> Ranking:
 
 def below(issue: Issue, kind: str, area: str) -> Ranking:
     """What lies right below all ("") , a city or a county; further down where there is only one."""
+    own = kind == "city" and len(area) <= PROVINCE  # what a province does itself: no city lies below it
     kind = BELOW[kind]
     while True:
-        where = {"area__startswith": area} if kind in {"city", "county"} else {"area": area}
+        where = {"area__startswith": area} if kind in {"city", "county"} and not own else {"area": area}
         found = lines(issue, kind, **where)
         if len(found) != 1 or kind == "organ" or not issue.is_final:
             return ranked(issue, kind, [entry(issue, line) for line in found])

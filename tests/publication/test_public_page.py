@@ -140,6 +140,15 @@ def test_a_city_opens_into_its_counties_and_a_county_into_its_organs(client: Cli
     assert "各单位主动好评率" in read(client, "places/320106/")
 
 
+def test_what_a_province_does_itself_is_not_the_sum_of_its_counties(client: Client) -> None:
+    own = {"area_path": "32", "organ_code": "O32", "item": "T32"}
+    fill([*many(40, 5, **own), *many(40, 5, **NANJING), *many(50, 4, **GULOU)])
+    publish_due(now=NOW)
+    page = read(client, "places/3200/")
+    assert "各单位主动好评率" in page
+    assert "鼓楼区" not in page
+
+
 def test_before_the_first_rating_the_page_says_so(client: Client) -> None:
     assert "这一期还没有数据" in read(client)
     for path in ("items/", "organs/", "replies/", "method/", "months/", "data/", "sitemap.xml", "data/index.json"):
