@@ -143,6 +143,10 @@ def test_what_is_wrong_is_said_beside_its_field_and_nothing_typed_is_lost(as_):
     answer = post(as_("supervisor"), "new", **WANTED | {"day": "2026-07-01"})
     assert answer.status_code == 422
     assert "还没有开始" in answer.content.decode()
+    answer = post(as_("supervisor"), "new", **WANTED | {"kind": "monthly"})
+    assert answer.status_code == 422
+    assert "这一期到6月30日才结束" in answer.content.decode(), "a month that runs is no month to be told of"
+    assert 'name="day" value=""' in get(as_("supervisor"), "new").content.decode(), "the newest, whatever the kind"
     assert not Report.objects.exists()
     get(as_("leader"), "new", 403)
 

@@ -24,7 +24,7 @@ def pdf(document: Document, drawings: Sequence[bytes], *, mark: str = "") -> byt
     """The report on paper; `drawings` are its charts as SVG, in order; `mark` stands across every page (草稿)."""
     context = {
         "document": document,
-        "title": _breaking(document.title),
+        "title": _breaking(document.title, whole="政务服务“好差评”"),
         "size": next((size for most, size in SIZES if len(document.head) <= most), "s18"),
         "sections": list(laid_out(document, drawings)),
         "mark": mark,
@@ -54,9 +54,9 @@ def laid_out(document: Document, drawings: Sequence[bytes] = ()) -> Iterator[tup
         yield numeral(n), {"heading": section.heading, "blocks": blocks}
 
 
-def _breaking(words: str) -> str:
-    """The words with breaks allowed before a bracket, so that lines fill, and none within “好差评”."""
-    html = escape(words).replace("（", "<wbr>（").replace("“好差评”", '<span class="whole">“好差评”</span>')
+def _breaking(words: str, whole: str = "“好差评”") -> str:
+    """The words with breaks allowed before a bracket, so that lines fill, and none within “好差评”: `whole`, in titles more."""
+    html = escape(words).replace("（", "<wbr>（").replace(whole, f'<span class="whole">{whole}</span>')
     return mark_safe(html)  # noqa: S308  escaped above
 
 

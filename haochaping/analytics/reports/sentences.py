@@ -158,7 +158,7 @@ def extremes(ranked: Sequence[Ranked], names: Mapping[str, str], *, metric: str,
         if one is not None
     ]
     if not said:
-        return f"各{what}{metric}的置信区间相互重叠，先后可能出于偶然，本期不作首末位评述。"
+        return f"没有哪个{what}的{metric}同其余各个都拉得开距离（95%置信区间有重叠），先后可能出于偶然，本期不作首末位评述。"
     return (
         "，".join(said) + "。其余的置信区间相互重叠，先后可能出于偶然。"
         if len(able) > len(said)

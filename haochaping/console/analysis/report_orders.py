@@ -51,16 +51,16 @@ def new(request: HttpRequest) -> HttpResponse:
     """Ask for one report; the worker draws it."""
     actor, now = actor_of(request), clock.now()
     places = queries.places_for(actor)
-    form = Wanted(_plain(request.POST) if request.method == "POST" else _offered(actor, places, now))
+    form = Wanted(_plain(request.POST) if request.method == "POST" else _offered(actor, places))
     no: Refused | None = None
     if request.method == "POST":
         try:
             given = _read(form)
             kind, scope = Kind(given["kind"]), _scope(given["place"], places)
-            day = given["day"] or last_ended(kind, clock.day(now)).start
+            today = clock.day(now)
             made = commands.ask(
                 kind,
-                covering(kind, day),
+                _ended(covering(kind, given["day"] or last_ended(kind, today).start), today),
                 scope,
                 issuer=given["issuer"],
                 for_public=given["public"],
@@ -87,10 +87,19 @@ def _specs() -> list[tuple[Kind, Any]]:
     return [(kind, KINDS[kind]) for kind in PERIODIC]
 
 
-def _offered(actor: Actor, places: list[queries.Place], now: Any) -> dict[str, Any]:
-    first = places[0].key if places else ""
-    day = last_ended(Kind.WEEKLY, clock.day(now)).start
-    return {"kind": Kind.WEEKLY, "place": first, "issuer": office_of(actor), "day": day}
+def _offered(actor: Actor, places: list[queries.Place]) -> dict[str, Any]:
+    """No day: a day of the last week would make of a monthly notice one of a month that runs."""
+    return {"kind": Kind.WEEKLY, "place": places[0].key if places else "", "issuer": office_of(actor)}
+
+
+def _ended(period: Period, today: date) -> Period:
+    """Refused 422 while it runs: its number would stand beside a whole period before it, and never be mended."""
+    if period.start <= today <= period.end:
+        raise wrong(
+            "day",
+            f"这一期到{period.end.month}月{period.end.day}日才结束，请结束后再生成。要写到今天为止的情况，请用“起草专报”。",
+        )
+    return period
 
 
 def _plain(given: Any) -> dict[str, str]:
