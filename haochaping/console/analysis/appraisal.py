@@ -113,6 +113,7 @@ def appraisal(request: HttpRequest) -> HttpResponse:
         "areas": areas_for(actor),
         "sheet": found,
         "units": _units(found) if found else [],
+        "is_drawn": sum(line.total.value is not None for line in found.units) > 1 if found else False,
         "people": _people(found) if found else [],
         "several": len({rules.field_of(line.area_path) for line in found.units}) > 1 if found else False,
         "least": f"{found.basis.scheme.least:.0%}" if found else "",

@@ -54,7 +54,7 @@ class Sheet:
     note: str = ""
     said: list[str] = field(default_factory=list)  # sentences before the table
     chart: str = ""
-    options: str = ""  # of the chart, as attributes: across, newest, near
+    options: str = ""  # of the chart, as attributes: across, newest, near, points
     meanings: list[tuple[str, str]] = field(default_factory=list)  # name and definition of what stands in the columns
     left: str = ""
     undrawn: frozenset[int] = frozenset()  # rows that are not drawn
@@ -81,6 +81,10 @@ class Sheet:
     @property
     def newest(self) -> bool:
         return "newest" in self.options
+
+    @property
+    def points(self) -> bool:
+        return "points" in self.options
 
     @property
     def near(self) -> bool:

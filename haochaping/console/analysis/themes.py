@@ -213,10 +213,13 @@ def praise(request: HttpRequest) -> HttpResponse:
     """What good ratings name, and who is praised by many: ranked by the cautious end of the interval, with a large sample."""
     look = look_from(request)
     sheets = [sheet_of(answer(look, themes.PRAISED).named, None, options="across", called="好评理由")]
+    whole = look.total(["good_rate"])["good_rate"].value or 0
     for subject in ("organ", "item", "window"):
         found = ranking.ranking(look, "good_rate", subject)
         lines = ranking.opened(found, look, 0, themes.PRAISED_MOST, with_mix=False) if found.ranked else []
-        lines = [line for line in lines if line.placed.rank is not None]
+        lines = [
+            line for line in lines if line.placed.rank is not None and line.high >= whole
+        ]  # below all is no praise
         why = themes.reasons(look, subject, [line.placed.key for line in lines])
         rows = [
             [
@@ -233,7 +236,7 @@ def praise(request: HttpRequest) -> HttpResponse:
         ]
         name = label_of(subject)
         heads = [Head(name, is_number=False), Head("主动好评率"), Head("稳妥值"), Head("夸得最多的", is_number=False)]
-        note = f"评价不少于{found.minimum}条的，按稳妥值（95%置信区间的下限）排，前{themes.PRAISED_MOST}名"
+        note = f"评价不少于{found.minimum}条的，按稳妥值（95%置信区间的下限）排，前{themes.PRAISED_MOST}名；明显低于总体的不列"
         shown_figures = [lines[0].placed.figure] if lines else []
         sheets.append(
             Sheet(
@@ -243,7 +246,7 @@ def praise(request: HttpRequest) -> HttpResponse:
                 rows,
                 note,
                 meanings=meanings(shown_figures),
-                empty=f"这个时段还没有评价不少于{found.minimum}条的{name}。可以把时间放长一些再看。",
+                empty=f"这个时段还没有哪个{name}评价不少于{found.minimum}条、好评率又不低于总体。可以把时间放长一些再看。",
             )
         )
     return shown(request, "theme_praise", form_of(request, look), sheets=sheets)
@@ -287,7 +290,7 @@ def channels(request: HttpRequest) -> HttpResponse:
     ]
     sheets = [
         Sheet(
-            "channel", "各渠道", heads, rows, chart="bar", meanings=sheet.meanings,
+            "channel", "各渠道", heads, rows, chart="bar", options="points", meanings=sheet.meanings,
             note="好差评率只有样本够大时才能比：区间重叠的，高低可能出于偶然",
         ),
         _odd(look, found),

@@ -39,7 +39,7 @@ def navigation(context: dict[str, Any], label: str) -> dict[str, Any]:
     groups: dict[str, list[dict[str, Any]]] = {}
     for entry in rules.navigation(person.actor().roles):
         url = reverse(f"console:{entry.page}")
-        is_here = here == url if entry.page == "workbench" else here.startswith(url)
+        is_here = here.startswith(url) and (here == url or (entry.page != "workbench" and url.endswith("/")))
         groups.setdefault(entry.group, []).append({"entry": entry, "url": url, "is_here": is_here})
     is_short = sum(map(len, groups.values())) <= SHORT
     opened = {name for name, lines in groups.items() if is_short or any(line["is_here"] for line in lines)}

@@ -61,13 +61,13 @@ def accounts(province: Province) -> list[Account]:
         Account("admin", Role.ADMIN, Scope(), "系统管理员", "人员，数据接口，基础信息检查，评价规则"),
         Account("security", Role.SECURITY, Scope(), "安全保密管理员", "人员授权，登录锁定，结束登录"),
         Account("audit", Role.AUDITOR, Scope(), "安全审计员", "审计日志：谁登录、查看、导出过什么"),
-        Account("leader", Role.LEADER, everything, "领导", "总览，督办，批示信息专报"),
+        Account("leader", Role.LEADER, everything, "领导", "综合概览，大屏，报告审批，督办，批示信息专报"),
         Account(
             "supervisor",
             Role.SUPERVISOR,
             everything,
             f"{province.profile.title}政务办",
-            "督办、协调会议、信息专报；超期工单，审核，批准延期，裁定",
+            "督办、协调会议、信息专报；超期工单，审核，批准延期，裁定；报告，月度考核，大屏链接",
         ),
         Account("city", Role.CITY, Scope(area=city), f"{place}政务办", "只见本地工单，审核与裁定"),
         Account("rectifier", Role.HANDLER, Scope(city, organ_path(organ)), organ.name, "签收、核实、整改、申诉"),
@@ -81,13 +81,13 @@ def accounts(province: Province) -> list[Account]:
             "请我说明的工单：说明情况、申诉；本窗口一周前的汇总",
         ),
         Account("operator", Role.OPERATOR, everything, "12345话务员", "回访，登记结果"),
-        Account("analyst", Role.ANALYST, everything, "分析员", "综合概览：指标、趋势、各地对比"),
+        Account("analyst", Role.ANALYST, everything, "分析员", "综合概览，自助分析，专题分析，效能排名，报告"),
         Account(
             "observer",
             Role.OBSERVER,
             everything,
             "观察员（人大、政协、媒体）",
-            "差评工单（只读、隐去人名），综合概览，评价规则",
+            "差评工单（只读、隐去人名），综合概览，典型问题，评价规则",
         ),
     ]
 

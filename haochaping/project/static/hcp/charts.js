@@ -16,7 +16,7 @@
    Click  on a bar or point opens the first link of its row; the keyboard has the same link in the table.
    None   without this script, on paper and in large type (html.elder): the table alone, opened. ECharts must be on the page before:
           {% include "console/analysis/charts.html" %} in block head has both.
-   Colours, type and lines come from CSS: --chart-1 … --chart-6, --chart-line, --chart-edge, --chart-ink, --sans; so the screen is dark by its own sheet.
+   Colours, type and lines come from CSS: --chart-1 … --chart-9, --chart-line, --chart-edge, --chart-ink, --sans; so the screen is dark by its own sheet.
    Canvas and rich text only: the content policy allows no inline style. */
 (function () {
   "use strict";
@@ -97,7 +97,7 @@
     function of(name, usual) { return style.getPropertyValue(name).trim() || usual; }
     return {
       of: of, line: of("--chart-line", "#e6ebf2"), edge: of("--chart-edge", "#cfd6e0"), ink: of("--chart-ink", of("--ink", "#1b2430")),
-      colors: ["#1550b5", "#b34700", "#0a6b4f", "#7b5ea7", "#7a5c00", "#4c7fa8"].map(function (usual, n) { return of("--chart-" + (n + 1), usual); }),
+      colors: ["#1550b5", "#b34700", "#0a6b4f", "#7b5ea7", "#7a5c00", "#4c7fa8", "#a8326e", "#3aa6a0", "#3d4654"].map(function (usual, n) { return of("--chart-" + (n + 1), usual); }),
       size: parseFloat(of("--chart-size", "12")), sans: of("--sans", "sans-serif")
     };
   }

@@ -3,6 +3,11 @@
   "use strict";
   var mark = document.querySelector('input[name="csrfmiddlewaretoken"]');
   var last = Date.now();
+  /* The navigation is longer than many screens: where one is, is in sight. */
+  var side = document.querySelector(".side"), here = side && side.querySelector(".side-wide [aria-current]");
+  if (here && here.getBoundingClientRect().bottom > window.innerHeight && side.scrollHeight > side.clientHeight) {
+    side.scrollTop = here.offsetTop - side.clientHeight / 2;
+  }
   /* Somebody who is typing is not idle: the session must not end under a long answer. */
   document.addEventListener("input", function () {
     if (!mark || Date.now() - last < 60000) { return; }
