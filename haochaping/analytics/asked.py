@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any
 from haochaping.accounts.rules import area_prefix
 from haochaping.analytics.dimensions import DIMENSIONS, PREFIXES
 from haochaping.analytics.metrics import METRICS
+from haochaping.analytics.periods import EARLIEST, LATEST
+from haochaping.evaluation.rules import Channel, Level
 from haochaping.kit.errors import FieldError, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from enum import IntEnum
 
 LONGEST = timedelta(days=3 * 366)
-_NUMBERS = {"channel", "level"}
+_NUMBERS: dict[str, type[IntEnum]] = {"channel": Channel, "level": Level}
 _TRUTHS = {"real_name", "has_case", "is_enterprise"}
 _DAYS = {"day", "week"}
 
@@ -80,9 +83,12 @@ def refused(field: str, code: str, message: str) -> Refused:
 def _day(words: Mapping[str, str], name: str, default: date) -> date:
     text = words.get(name)
     try:
-        return date.fromisoformat(text) if text else default
+        found = date.fromisoformat(text) if text else default
     except ValueError:
         raise refused(name, "not_a_day", f"{name} 应为 yyyy-MM-dd。") from None
+    if not EARLIEST <= found <= LATEST:
+        raise refused(name, "out_of_range", f"{name} 应在 {EARLIEST.year} 年至 {LATEST.year} 年之间。")
+    return found
 
 
 def _names(text: str) -> list[str]:
@@ -97,7 +103,7 @@ def _values(name: str, text: str) -> list[Any]:
         if name in _DAYS:
             return [date.fromisoformat(value) for value in values]
         if name in _NUMBERS:
-            return [int(value) for value in values]
+            return [_NUMBERS[name](int(value)).value for value in values]
         if name in _TRUTHS:
             return [{"true": True, "false": False}[value] for value in values]
     except (ValueError, KeyError):

@@ -19,6 +19,7 @@ PARTIES = {"citizen": (1,), "enterprise": (2, 5), "other": (3, 4, 6, 7, 8, 9)}
 
 
 _SOME_DAY = "rated_day"
+_LAST_IN_ORDER = 0xD7FF  # behind it lie the surrogates, which no text holds
 
 
 class Dimension(NamedTuple):
@@ -142,6 +143,8 @@ def begins(column: Expr, prefix: str) -> Expr:
     """As a range, by which what lies elsewhere in a file is skipped unread."""
     if not prefix:
         return ibis.literal(True)
+    if ord(prefix[-1]) >= _LAST_IN_ORDER:  # no character comes next; nothing of ours begins so, but somebody may ask
+        return column.startswith(prefix)
     return (column >= prefix) & (column < prefix[:-1] + chr(ord(prefix[-1]) + 1))
 
 

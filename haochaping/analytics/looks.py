@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
+from haochaping.accounts.rules import area_prefix
 from haochaping.analytics.labels import area as area_name
 from haochaping.analytics.lake import next_month
+from haochaping.analytics.periods import EARLIEST, LATEST
 from haochaping.analytics.queries import figures, reach_of
 from haochaping.directory.queries import snapshot
 from haochaping.kit import clock
@@ -138,7 +140,7 @@ def look_of(
         last = first
     if not timedelta(0) <= last - first <= LONGEST:
         raise Refused("out_of_range", 422, "开始日期应不晚于结束日期，且相距不超过三年。请改日期再看。")
-    look = Look(first, last, reach_of(actor), now, area.rstrip("0") if len(area) > 6 else area, organ)
+    look = Look(first, last, reach_of(actor), now, area_prefix(area), organ)
     if organ and organ not in snapshot().organs:
         raise _elsewhere()
     if (area or organ) and not _is_within(look):
@@ -170,9 +172,12 @@ def _elsewhere() -> Refused:
 
 def _day(text: str, name: str, default: date) -> date:
     try:
-        return date.fromisoformat(text) if text else default
+        found = date.fromisoformat(text) if text else default
     except ValueError:
         raise Refused("not_a_day", 422, f"{name}应写成 2026-06-01 的样子。") from None
+    if not EARLIEST <= found <= LATEST:
+        raise Refused("out_of_range", 422, f"{name}应在 {EARLIEST.year} 年至 {LATEST.year} 年之间。")
+    return found
 
 
 def _year_before(day: date) -> date:

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from haochaping.accounts.rules import Role, Scope
+from haochaping.accounts.rules import ONLOOKERS, Role, Scope
 from haochaping.analytics import lake
 from haochaping.analytics.labels import label
 from haochaping.analytics.metrics import Better
 from haochaping.analytics.queries import Figure, Row, added, concealed, figures, reach_of
 from haochaping.analytics.rules import tells_few
 from haochaping.kit import clock
+from haochaping.kit.errors import Refused
 
 if TYPE_CHECKING:
     from datetime import date
@@ -73,13 +74,24 @@ class Overview:
     updated_at: datetime | None  # when the lake last changed
 
 
+def is_rated(actor: Actor) -> bool:
+    """Whether somebody sees figures only as one who is rated (design §1.3)."""
+    return Role.CLERK in actor.roles and actor.roles <= ONLOOKERS | {Role.CLERK}
+
+
+def refuse_rated(actor: Actor) -> None:
+    """Refused (403) for who is rated, whatever they look on as: a page of aggregates down to the single window and day."""
+    if is_rated(actor):
+        raise Refused("not_your_role", 403, "窗口人员只看自己窗口的汇总，请用“综合概览”或“自助分析”。")
+
+
 def overview(actor: Actor, *, now: datetime) -> Overview:
     """This month to date against the same days of last month; the last 30 days; the places one level below the actor.
 
     A clerk sees aggregates of at least five only, no ratio with fewer on either side, a week late (design §1.3). Somebody without a scope sees zeros.
     """
     scopes = reach_of(actor)
-    is_clerk = actor.roles == {Role.CLERK}
+    is_clerk = is_rated(actor)
     end = clock.day(now) - (DELAY if is_clerk else timedelta(0))
     start = end.replace(day=1)
     last_end = start - timedelta(days=1)

@@ -18,6 +18,7 @@ PRESETS = {
 }
 GRAINS = ("year", "quarter", "month", "week", "day")  # dimensions of time, coarse to fine
 COMPARED = {"previous": "环比", "year": "同比"}
+EARLIEST, LATEST = date(2000, 1, 1), date(2099, 12, 31)  # that somebody may ask for, so that a year before is a day too
 _DAY, _WEEK = timedelta(days=1), timedelta(days=7)
 
 

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from haochaping.accounts.rules import ONLOOKERS, Role
+from haochaping.accounts.rules import ONLOOKERS
 from haochaping.analytics import asked
 from haochaping.analytics.dimensions import DIMENSIONS, PREFIXES
 from haochaping.analytics.labels import label
-from haochaping.analytics.overview import DELAY, K, dimension_below, for_the_rated
+from haochaping.analytics.metrics import METRICS
+from haochaping.analytics.overview import DELAY, K, dimension_below, for_the_rated, is_rated
 from haochaping.analytics.periods import COMPARED, GRAINS, PRESETS, Period, before, keys_of, preset
 from haochaping.analytics.queries import Figure, Row, figures, reach_of
 from haochaping.kit.errors import FieldError, Refused
@@ -30,6 +31,7 @@ EMPTY = "-"  # the value of a filter for what has no value: an address has no wa
 MONTHS_TOLD = 6  # whole months that those rated may look at
 # Whoever is rated sees their window by these alone and without filters: a second cut would tell what the first one hides.
 FOR_THE_RATED = ("item", "channel", "point", "level", "aspect")
+NOT_FOR_THE_RATED = ("score",)  # a sum of points tells the single one: 46 for 10 ratings is nine times 5 and once 1
 
 
 @dataclass(frozen=True)
@@ -75,16 +77,16 @@ class Answer:
     columns: list[tuple[Key, str]] = field(default_factory=list)
 
 
-def is_rated(actor: Actor) -> bool:
-    """Whether somebody sees figures only as one who is rated (design §1.3)."""
-    return Role.CLERK in actor.roles and actor.roles <= ONLOOKERS | {Role.CLERK}
-
-
 def dimensions_for(actor: Actor) -> list[str]:
     """By what somebody may tell figures apart. Who only looks on is shown no staff."""
     if is_rated(actor):
         return list(FOR_THE_RATED)
     return [name for name in DIMENSIONS if name != "clerk" or not actor.roles <= ONLOOKERS]
+
+
+def metrics_for(actor: Actor) -> list[str]:
+    """Which figures somebody may ask for."""
+    return [key for key in METRICS if not (is_rated(actor) and key in NOT_FOR_THE_RATED)]
 
 
 def filters_for(actor: Actor) -> list[str]:
@@ -157,6 +159,13 @@ def _refuse_closed(given: Mapping[str, str], filters: Mapping[str, str], actor: 
             errors.append(
                 FieldError(name, "not_open", f"不能按“{title}”筛选。" + ("请改用时段。" if name in GRAINS else ""))
             )
+    if is_rated(actor):
+        asked_for = {name.strip() for name in given.get("metrics", "").split(",")}
+        errors += [
+            FieldError("metrics", "not_open", f"您的角色不能看“{METRICS[key].name}”。")
+            for key in NOT_FOR_THE_RATED
+            if key in asked_for
+        ]
     if is_rated(actor) and (compare := given.get("compare")):
         errors.append(FieldError("compare", "not_open", f"您的角色不能作{COMPARED.get(compare, '')}比较。"))
     if errors:

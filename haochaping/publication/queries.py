@@ -1,13 +1,13 @@
 """What was published, as pages show it: lines of issues with name, figures, rank and interval (design §1.1, §1.3).
 
-Nothing here asks the lake but `running`, which tells the whole of a month that is not final yet.
+Nothing here asks the lake but `running`, where nothing of a month that is not final has been published yet.
 """
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from haochaping.analytics import lake
@@ -264,7 +264,7 @@ _FILTERS = {"city": "area", "county": "area", "organ": "organ", "item": "item", 
 
 @dataclass(frozen=True)
 class Running:
-    """The whole of a month that is not final, at most `HCP_PUBLIC_CACHE` seconds old."""
+    """The whole of a month that is not final, to yesterday; read at most `HCP_PUBLIC_CACHE` seconds ago."""
 
     month: date
     end: date
@@ -306,10 +306,15 @@ def forget() -> None:
 
 
 def _run(month: date, *, now: datetime) -> Running:
-    end = min(last_day(month), clock.day(now))
+    """As its cities were told last, else to yesterday: who watches a counter of today would know who just pressed, and what."""
+    early = running_issue(month)
+    if early is not None and (whole := all_of(early)) is not None:
+        return Running(month, early.as_of, whole, early.made_at)
+    yesterday = clock.day(now) - timedelta(days=1)
+    end = max(month, min(last_day(month), yesterday))
     rule = strictest(end)
     count = Count()
-    for key, one in counted(month, end, 1, now=now).items():
+    for key, one in counted(month, end, 1, now=now).items() if end <= yesterday else ():
         if at(key.area, end).is_public:
             count += one
     hidden = conceal({Key(): count.sizes}, {}, rule.k)[Key()]

@@ -126,3 +126,16 @@ def test_the_export_has_a_line_for_each_row_and_metric() -> None:
         ("3205", "ratings", 1),
         ("3205", "good_rate", 1.0),
     ]
+
+
+@pytest.mark.parametrize("query", ["channel=" + "9" * 20, "level=0", "channel=10", "from=0001-01-01", "to=9999-12-31"])
+def test_what_no_lake_can_hold_is_refused_by_the_name_of_its_field(ask: Callable[..., Any], query: str) -> None:
+    status, told = ask(query)
+    assert status == 422
+    assert told["error"]["fields"][0]["field"] == query.partition("=")[0]
+
+
+@pytest.mark.parametrize("last", ["%F4%8F%BF%BF", "%ED%9F%BF"])
+def test_a_prefix_may_end_in_the_last_character_there_is(ask: Callable[..., Any], last: str) -> None:
+    status, told = ask(f"metrics=ratings&organ_path=/P/{last}")
+    assert (status, told["rows"][0]["ratings"]["value"]) == (200, 0)

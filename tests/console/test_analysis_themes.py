@@ -6,11 +6,13 @@ import html
 import re
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.urls import reverse
 
 from haochaping.analytics.commands import rebuild_lake
+from haochaping.analytics.looks import look_of
 from haochaping.console.analysis.themes import THEMES
 from haochaping.evaluation.records import read_evaluation
 from haochaping.flow.admit import admit
@@ -151,3 +153,14 @@ def test_the_whole_ranking_is_taken_out_with_its_parts(figures: None, as_: Any, 
         assert head.startswith("名次,单位代码,单位,主动好评率,分子,分母")
         assert first.startswith(f"1,{NANJING},")
         assert ",40,42," in first
+
+
+@pytest.mark.parametrize(("words", "name"), [({"from": "0001-01-01"}, "开始日期"), ({"to": "0001-01-01"}, "结束日期")])
+def test_days_that_have_no_year_before_are_refused(cast: Any, as_: Any, words: dict[str, str], name: str) -> None:
+    client = as_("leader")
+    for url in (reverse("console:theme_clusters"), reverse("console:ranking")):
+        assert f"{name}应在 2000 年至" in look(client, f"{url}?{urlencode(words)}", 422)
+
+
+def test_a_city_whose_code_ends_in_ten_is_no_other_city(cast: Any) -> None:
+    assert look_of(cast.leader, now=NOW, area="321000000000").area == "3210"

@@ -130,6 +130,10 @@ class TestTheSlice:
             ({"metrics": "ratings", "by": "cause"}, "行"),
             ({"level": "many"}, "满意度"),
             ({"month": "2026-06"}, "月份"),
+            ({"period": "custom", "from": "0001-01-01", "to": "0001-01-31", "compare": "both"}, "起始日期"),
+            ({"period": "custom", "from": "9999-12-01", "to": "9999-12-31"}, "起始日期"),
+            ({"level": "9" * 20}, "满意度"),
+            ({"channel": "10"}, "渠道"),
         ],
     )
     def test_what_makes_no_sense_is_refused_by_the_name_of_its_field(
@@ -229,6 +233,24 @@ class TestWhoIsRated:
         ):
             look(client, status=422, now=july + timedelta(days=1), **words)
         assert "查看单条评价" not in page
+
+    def test_a_sum_of_points_does_not_tell_a_clerk_the_one_bad_rating(self, figures: None, as_: As) -> None:
+        client, august = as_("clerk"), NOW + timedelta(days=27)
+        page = look(client, metrics="ratings,score", status=422, now=august)
+        assert "指标：您的角色不能看“平均分”" in text(page)
+        assert 'value="score"' not in look(client, now=august)
+
+    @pytest.mark.parametrize("role", [Role.ANALYST, Role.OBSERVER])
+    def test_who_looks_on_besides_does_not_see_their_window_by_the_day(
+        self, figures: None, as_: As, role: Role
+    ) -> None:
+        person = Person.objects.get(username="clerk")
+        Grant.objects.create(person=person, role=role, organ=f"/{PROVINCE_OFFICE}/{NANJING}/")
+        client, day = as_("clerk"), {"from": "2026-06-10", "to": "2026-06-10"}
+        for path in ("themes/windows/", "themes/clusters/", "themes/profile/", "ranking/"):
+            look(client, f"/console/analysis/{path}", status=403, **day)
+        look(client, "/screen", status=403)
+        assert "2 ÷ 10" not in text(look(client, "/console/overview/"))
 
     def test_a_clerk_opens_no_single_rating_and_takes_no_sheet(self, figures: None, as_: As) -> None:
         client = as_("clerk")

@@ -86,7 +86,7 @@ def test_the_month_that_runs_is_told_as_a_whole_and_marked_provisional(client: C
     assert "12月至今（初步数）" in page
     assert "38 ÷ 38" in page
     early = read(client, "?month=2026-12")
-    assert "2026年12月1日至12月20日" in early
+    assert "2026年12月1日至12月19日" in early
     assert "截至12月19日的初步数" in early
     assert client.get("/public/places/3201/?month=2026-12").status_code == 404, "no place of its own before it is final"
 
@@ -247,6 +247,27 @@ def test_a_month_is_final_once_the_days_of_the_policy_are_over(client: Client) -
     assert set(Line.objects.values_list("kind", flat=True)) == {"all", "city"}, "no county, organ or item before"
     publish_due(now=noon("12-11"))
     assert Issue.objects.get(is_final=True).as_of == date(2026, 11, 30)
+
+
+@pytest.mark.parametrize("is_published", [True, False])
+def test_nobody_watches_today_s_ratings_come_in(client: Client, is_published: bool) -> None:
+    known = [*many(30, 5, "12-03", **NANJING), *many(9, 1, "12-03", **NANJING), *many(40, 4, "12-03", **SUZHOU)]
+    fill(known)
+    if is_published:
+        publish_due(now=NOW)
+    assert "9 ÷ 79" in read(client, "?month=2026-12")
+    refill([*known, *many(1, 1, "12-20", **NANJING), *(many(1, 1, "12-19", **NANJING) if is_published else [])])
+    publish_due(now=NOW) if is_published else None
+    forget()
+    assert "9 ÷ 79" in read(client, "?month=2026-12"), (
+        "whoever knows who was there a minute ago would know what they said"
+    )
+
+
+def test_on_its_first_day_nothing_is_told_of_a_month(client: Client) -> None:
+    fill(many(50, 5, "12-01", **NANJING))
+    with clock.held_at(noon("12-01")):
+        assert "这一期还没有数据" in read(client, "?month=2026-12")
 
 
 def test_two_looks_at_a_running_month_do_not_tell_a_single_rating() -> None:

@@ -8,7 +8,7 @@ from haochaping.analytics.dimensions import DIMENSIONS, PARTIES, PREFIXES
 from haochaping.analytics.labels import label
 from haochaping.analytics.metrics import METRICS
 from haochaping.analytics.periods import GRAINS
-from haochaping.analytics.slices import EMPTY, WORDS, dimensions_for, filters_for
+from haochaping.analytics.slices import EMPTY, WORDS, dimensions_for, filters_for, metrics_for
 from haochaping.console.filters import areas_of, organs_offered
 from haochaping.console.naming import code_of
 from haochaping.console.queries import area_name
@@ -119,12 +119,12 @@ def dimensions(actor: Actor) -> list[tuple[str, list[tuple[str, str]]]]:
     return [(title, names) for title, names in groups if names]
 
 
-def metrics(chosen: tuple[str, ...]) -> list[tuple[str, list[tuple[str, str, bool]]]]:
-    """Every metric in two groups: key, name and whether it is chosen."""
+def metrics(actor: Actor, chosen: tuple[str, ...]) -> list[tuple[str, list[tuple[str, str, bool]]]]:
+    """Every metric that is open to this actor in two groups: key, name and whether it is chosen."""
+    open_to = [METRICS[key] for key in metrics_for(actor)]
     parts = (("services", "服务与评价"), ("orders", "差评整改"))
     return [
-        (title, [(m.key, m.name, m.key in chosen) for m in METRICS.values() if m.basis.table == table])
-        for table, title in parts
+        (title, [(m.key, m.name, m.key in chosen) for m in open_to if m.basis.table == table]) for table, title in parts
     ]
 
 

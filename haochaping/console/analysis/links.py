@@ -10,8 +10,9 @@ from django.urls import reverse
 
 from haochaping.accounts.rules import Role
 from haochaping.analytics.metrics import METRICS
+from haochaping.analytics.overview import is_rated
 from haochaping.analytics.periods import GRAINS, Period, days_of
-from haochaping.analytics.slices import EMPTY, PERIOD_WORDS, WORDS, is_rated
+from haochaping.analytics.slices import EMPTY, PERIOD_WORDS, WORDS
 from haochaping.console.filters import areas_of
 from haochaping.console.rules import may_open
 from haochaping.directory.queries import snapshot

@@ -6,8 +6,9 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
-from haochaping.accounts.queries import actor_of
+from haochaping.accounts.queries import actor_of, person_of
 from haochaping.analytics.looks import look_of, months_until
+from haochaping.analytics.overview import refuse_rated
 from haochaping.console.filters import areas_of, organs_offered
 from haochaping.directory.queries import snapshot
 from haochaping.kit import clock
@@ -29,7 +30,11 @@ class Quick(NamedTuple):
 
 
 def look_from(request: HttpRequest) -> Look:
-    """What the address asks for. Refused as `look_of` says, and 404 for an organ's name that nobody or several have."""
+    """What the address asks for. Refused as `look_of` says, 404 for an organ's name that nobody or several have, 403 for a clerk.
+
+    A clerk who looks on besides would see their own window by the day.
+    """
+    refuse_rated(person_of(request).actor())
     told = {
         name: request.GET.get(name, "").replace("\x00", "").strip()[:100] for name in ("from", "to", "area", "organ")
     }

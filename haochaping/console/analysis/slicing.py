@@ -18,7 +18,7 @@ from haochaping.accounts.queries import actor_of, person_of
 from haochaping.analytics import slices
 from haochaping.analytics.dimensions import DIMENSIONS
 from haochaping.analytics.metrics import METRICS, Unit
-from haochaping.analytics.overview import DELAY, Compared, K
+from haochaping.analytics.overview import DELAY, Compared, K, is_rated
 from haochaping.analytics.periods import COMPARED, GRAINS, PRESETS
 from haochaping.analytics.reports import queries as reports
 from haochaping.channels.sheets import write
@@ -122,22 +122,22 @@ def slice_page(request: HttpRequest) -> HttpResponse:
 def _form(
     actor: Actor, given: dict[str, str], question: Slice | None, wrong: dict[str, str], today: date
 ) -> dict[str, Any]:
-    is_rated = slices.is_rated(actor)
+    is_clerk = is_rated(actor)
     periods = list(PRESETS.items())
-    if is_rated:
+    if is_clerk:
         periods = [
             (f"{month.start:%Y-%m}", f"{month.start.year}年{month.start.month}月")
             for month in slices.months_told(today)
         ]
-    is_custom = question is not None and question.name == "custom" and not is_rated
+    is_custom = question is not None and question.name == "custom" and not is_clerk
     fields = asking.fields(actor, given, question, wrong)
     groups = asking.dimensions(actor)
     return {
-        "is_clerk": is_rated,
+        "is_clerk": is_clerk,
         "delay": DELAY.days,
         "least": K,
         "periods": periods,
-        "period": "custom" if is_custom else given.get("period") or periods[0][0] if is_rated or is_custom else given.get("period") or "this_month",
+        "period": "custom" if is_custom else given.get("period") or periods[0][0] if is_clerk or is_custom else given.get("period") or "this_month",
         "start": question.period.start if is_custom and question else given.get("from", "") if question is None else "",
         "end": question.period.end if is_custom and question else given.get("to", "") if question is None else "",
         "compares": [("", "不比较"), *((k, {"previous": "环比（上一期）", "year": "同比（上年）"}[k]) for k in COMPARED), ("both", "环比和同比")],
@@ -145,7 +145,7 @@ def _form(
         "dimensions": groups,
         "by": question.by if question else given.get("by", ""),
         "across": question.across if question else given.get("across", ""),
-        "metric_groups": asking.metrics(question.metrics if question else ()),
+        "metric_groups": asking.metrics(actor, question.metrics if question else ()),
         "fields": fields,
         "wrong": wrong,
         "wrong_titles": [(name, asking.TITLES.get(name, name), message) for name, message in wrong.items()],
@@ -296,7 +296,7 @@ def _chips(question: Slice) -> list[tuple[str, str, str]]:
 def export(request: HttpRequest) -> HttpResponse:
     """The whole table of the slice as CSV or XLSX, each figure with its parts; who took it is written down."""
     actor, now = actor_of(request), clock.now()
-    if slices.is_rated(person_of(request).actor()):  # whatever else they look on as
+    if is_rated(person_of(request).actor()):  # whatever else they look on as
         raise Refused("not_your_role", 403, "窗口人员只在页面上查看汇总，不导出。")
     question = slices.read(asking.understood(asking.given_in(request.GET)), actor, today=clock.day(now))
     suffix = request.POST.get("format", "csv")

@@ -10,9 +10,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from haochaping.accounts.queries import actor_of
-from haochaping.accounts.rules import Role
 from haochaping.analytics.metrics import Better, Unit
-from haochaping.analytics.overview import DELAY, PLACES, TREND, K, attention
+from haochaping.analytics.overview import DELAY, PLACES, TREND, K, attention, is_rated
 from haochaping.analytics.overview import overview as overview_of
 from haochaping.console.access import needs
 from haochaping.console.rules import MAY_OPEN, may_open
@@ -94,9 +93,9 @@ def overview(request: HttpRequest) -> HttpResponse:
         "places": places,
         "place_names": [found.places[0].row[key].name for key in PLACES] if found.places else [],
         "place_title": PLACE_NAMES[found.place_dimension],
-        "attention": [] if actor.roles == {Role.CLERK} else attention(found),
+        "attention": [] if is_rated(actor) else attention(found),
         "parts": _parts(found),
-        "is_clerk": actor.roles == {Role.CLERK},
+        "is_clerk": is_rated(actor),
         "delay": DELAY.days,
         "least": K,
     }

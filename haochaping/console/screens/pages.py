@@ -9,8 +9,9 @@ from django.core.paginator import Paginator
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from haochaping.accounts.queries import actor_of
+from haochaping.accounts.queries import actor_of, person_of
 from haochaping.analytics.looks import look_of
+from haochaping.analytics.overview import refuse_rated
 from haochaping.analytics.screen import screen as screen_of
 from haochaping.console.access import needs
 from haochaping.console.queries import area_name
@@ -40,6 +41,7 @@ def fresh(request: HttpRequest) -> HttpResponse:
 
 
 def _shown(request: HttpRequest) -> dict[str, Any]:
+    refuse_rated(person_of(request).actor())
     actor, now = actor_of(request), clock.now()
     look = look_of(actor, now=now, area=request.GET.get("area", "").replace("\x00", "").strip()[:12])
     orders = orders_for(actor)
