@@ -101,12 +101,14 @@ class TestOnAWall:
         assert [word for word in CANARIES if word in page] == []
         assert "no-store" in answer["Cache-Control"]
 
-    def test_it_tells_nothing_of_few_and_nothing_of_an_organ(self, as_, client):
+    def test_it_tells_nothing_of_few_and_nothing_of_an_organ(self, as_, client, order):
         address = opened(as_)
         with held_at(TOMORROW):
             page = text(client.get(address).content.decode())
             county = client.get(f"{address}?area=320102")
         assert "少于5 本月评价量" in page
+        assert order.organ_name
+        assert order.organ_name not in page, "the promise on the page of links holds for its lists too"
         assert county.status_code == 404
 
     def test_it_shows_no_other_place_than_its_own(self, as_, client):
