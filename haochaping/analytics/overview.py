@@ -88,23 +88,28 @@ def refuse_rated(actor: Actor) -> None:
 def overview(actor: Actor, *, now: datetime) -> Overview:
     """This month to date against the same days of last month; the last 30 days; the places one level below the actor.
 
-    A clerk sees aggregates of at least five only, no ratio with fewer on either side, a week late (design §1.3). Somebody without a scope sees zeros.
+    A clerk sees the last month that was over a week ago, whole beside the whole one before, and no single day: who looks from day
+    to day at a sum that grows knows what each day brought. Of that aggregates of at least five only, no ratio with fewer on either
+    side (design §1.3). Somebody without a scope sees zeros.
     """
     scopes = reach_of(actor)
     is_clerk = is_rated(actor)
-    end = clock.day(now) - (DELAY if is_clerk else timedelta(0))
+    end = last_month_told(clock.day(now)) if is_clerk else clock.day(now)
     start = end.replace(day=1)
     last_end = start - timedelta(days=1)
     before_start, before_end = last_end.replace(day=1), last_end.replace(day=min(end.day, last_end.day))
+    if is_clerk:
+        before_end = last_end
     dimension = dimension_below(scopes)
     this = figures(HEADLINE, [], start, end, now=now, scopes=scopes).rows
     that = figures(HEADLINE, [], before_start, before_end, now=now, scopes=scopes).rows
-    trend = figures(TREND, ["day"], end - timedelta(days=TREND_DAYS - 1), end, now=now, scopes=scopes).rows
+    since = end - timedelta(days=TREND_DAYS - 1)
+    trend = [] if is_clerk else figures(TREND, ["day"], since, end, now=now, scopes=scopes).rows
     places = figures(PLACES, [dimension], start, end, now=now, scopes=scopes).rows
     shared = [] if is_clerk else figures(SHARED, ["level", "channel", "point"], start, end, now=now, scopes=scopes).rows
     shared = [row for row in shared if row["ratings"].numerator]
     if is_clerk:
-        this, that, trend, places = (for_the_rated(rows) for rows in (this, that, trend, places))
+        this, that, places = (for_the_rated(rows) for rows in (this, that, places))
     made_at = lake.read().made_at
     return Overview(
         start,
@@ -118,6 +123,11 @@ def overview(actor: Actor, *, now: datetime) -> Overview:
         _told_apart(shared, "point") if any(row.keys["point"] for row in shared) else [],
         datetime.fromisoformat(made_at) if made_at else None,
     )
+
+
+def last_month_told(today: date) -> date:
+    """The last day of the newest month that those rated may look at: over for long enough not to point to a visit."""
+    return (today - DELAY + timedelta(days=1)).replace(day=1) - timedelta(days=1)
 
 
 def _told_apart(rows: list[Row], dimension: str) -> list[Place]:

@@ -11,8 +11,8 @@ from django.db.models.functions import Least
 
 from haochaping.analytics import lake
 from haochaping.analytics.labels import UNKNOWN, label
-from haochaping.analytics.queries import Figure, Row, concealed
-from haochaping.analytics.ranking import Line, opened, ranking
+from haochaping.analytics.overview import for_the_rated
+from haochaping.analytics.ranking import Line, Ranking, opened, ranking
 from haochaping.analytics.rules import wilson
 from haochaping.directory.queries import snapshot
 from haochaping.directory.rules import is_probe_area
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     from haochaping.analytics.looks import Look
+    from haochaping.analytics.queries import Figure, Row
     from haochaping.rectification.models import Order
 
 HEADLINE = ("active_rate", "good_rate", "bad_rate", "on_time_rate", "rectified_rate")
@@ -35,7 +36,6 @@ TREND = ("ratings", "good_rate", "bad_rate")
 TREND_DAYS = 30
 TILE = ("good_rate", "ratings", "bad_rate")
 LINES = 8  # of each list: a screen is read from afar
-K = 5  # design §1.3, where whoever passes by may watch
 WIDEST = 6  # tiles beside each other where the regions have no place on a grid
 SINCE = Least("step_due", Case(When(answered_at=None, then="answer_due")))  # when the first limit was missed
 BELOW = {0: "city", 2: "city", 4: "county"}  # digits of an area: what lies below it; else its organs
@@ -124,8 +124,9 @@ class Screen:
 def screen(look: Look, orders: QuerySet[Order], *, is_open: bool = False) -> Screen:
     """This month of the look's place, and what waits there. `orders`: those that whoever watches may know of.
 
-    `is_open`: anybody may watch, those rated among them. Then no day is counted before it is over and no order shown before
-    that, for who watches a counter would know who pressed; nothing of fewer than five cases is told, and nothing below a county.
+    `is_open`: anybody may watch, those rated among them. Then nothing but the number of ratings is counted before its day is over,
+    for who watches a counter would know who pressed; no single order is shown, nothing that rests on fewer than five cases or names
+    fewer on one side, and nothing below a county.
     """
     today = clock.day(look.now)
     end = today - timedelta(days=1) if is_open else today
@@ -155,10 +156,10 @@ def screen(look: Look, orders: QuerySet[Order], *, is_open: bool = False) -> Scr
         levels=_levels(levels),
         tiles=_tiles(look, below, places, total["good_rate"]),
         below=below,
-        ranked=[line for line in opened(found, month, 0, LINES, with_mix=False) if line.placed.rank] if found else [],
+        ranked=_ranked(found, month, {str(row.keys[below]): row for row in places}) if found else [],
         minimum=month.minimum,
-        latest=[_latest(order) for order in orders.order_by("-order_no")[:LINES]],
-        late=[_late(order, today) for order in late.annotate(since=SINCE).order_by("since", "order_no")[:LINES]],
+        latest=[] if is_open else [_latest(order) for order in orders.order_by("-order_no")[:LINES]],
+        late=[] if is_open else _lates(late, today),
         late_count=late.count(),
         open_count=orders.filter(closed_at=None).count(),
         is_open=is_open,
@@ -166,7 +167,13 @@ def screen(look: Look, orders: QuerySet[Order], *, is_open: bool = False) -> Scr
 
 
 def _told(rows: Sequence[Row], *, is_open: bool) -> list[Row]:
-    return concealed(rows, K) if is_open else list(rows)
+    return for_the_rated(list(rows)) if is_open else list(rows)
+
+
+def _ranked(found: Ranking, month: Look, told: Mapping[str, Row]) -> list[Line]:
+    """The first of those ranked whose rate may be told."""
+    lines = [line for line in opened(found, month, with_mix=False) if line.placed.rank]
+    return [line for line in lines if not told[line.placed.key]["good_rate"].hidden_below][:LINES]
 
 
 def _levels(rows: Sequence[Row]) -> list[tuple[Level, Figure]]:
@@ -237,6 +244,11 @@ def _latest(order: Order) -> Latest:
         order.dispatch_day,
         STATE_NAMES[State(order.state)],
     )
+
+
+def _lates(orders: QuerySet[Order], today: date) -> list[Late]:
+    """The latest of them all first."""
+    return [_late(order, today) for order in orders.annotate(since=SINCE).order_by("since", "order_no")[:LINES]]
 
 
 def _late(order: Any, today: date) -> Late:

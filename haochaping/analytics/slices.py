@@ -11,7 +11,7 @@ from haochaping.analytics import asked
 from haochaping.analytics.dimensions import DIMENSIONS, PREFIXES
 from haochaping.analytics.labels import label
 from haochaping.analytics.metrics import METRICS
-from haochaping.analytics.overview import DELAY, K, dimension_below, for_the_rated, is_rated
+from haochaping.analytics.overview import K, dimension_below, for_the_rated, is_rated, last_month_told
 from haochaping.analytics.periods import COMPARED, GRAINS, PRESETS, Period, before, keys_of, preset
 from haochaping.analytics.queries import Figure, Row, figures, reach_of
 from haochaping.kit.errors import FieldError, Refused
@@ -98,7 +98,7 @@ def filters_for(actor: Actor) -> list[str]:
 
 def months_told(today: date) -> list[Period]:
     """The whole months that those rated may look at, newest first: over for long enough not to point to a visit."""
-    found, last = [], (today - DELAY + timedelta(days=1)).replace(day=1) - timedelta(days=1)
+    found, last = [], last_month_told(today)
     for _ in range(MONTHS_TOLD):
         found.append(Period(last.replace(day=1), last))
         last = last.replace(day=1) - timedelta(days=1)

@@ -11,6 +11,7 @@ import io
 import json
 import logging
 import re
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -56,6 +57,7 @@ TOLD = f"窗口态度差，排队两小时。我叫{NAME}，身份证{CARD}，�
 READERS = ("rectifier", "foreign_rectifier", "clerk", "colleague", "observer", "analyst")
 ONLOOKERS = ("clerk", "colleague", "observer", "analyst")  # for whom not even the rater's consent opens anything
 MOST = 80  # pages that one reader follows
+ALIKE = 2  # of them with one path
 ASIDE = re.compile(r"/console/(logout|login|alive)|.*/export|.*[?&](sort|page|year|columns)=")
 # tables that keep what the rater wrote, as it was written: each is emptied when the rater takes their words back
 WORDS_KEPT = {
@@ -124,8 +126,12 @@ class Watch:
         with held_at(self.now):
             for who, client in self.clients.items():
                 queue, known = ["/console/"], {"/console/"}
-                while queue and len(known) < MOST:
+                visits: Counter[str] = Counter()  # by path: of a page that answers many questions two are read
+                while queue and visits.total() < MOST:
                     url = queue.pop(0)
+                    if visits[path := url.partition("?")[0]] == ALIKE:
+                        continue
+                    visits[path] += 1
                     answer = client.get(url, follow=True)
                     told = read(answer)
                     self.note(step, who, url, told)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from haochaping.accounts.rules import Actor
     from haochaping.analytics.overview import Compared, Overview, Place
-    from haochaping.analytics.queries import Figure, Row
+    from haochaping.analytics.queries import Figure
 
 PLACE_NAMES = {"city": "设区市", "county": "县（市、区）", "organ": "单位"}
 
@@ -88,7 +88,6 @@ def overview(request: HttpRequest) -> HttpResponse:
         "found": found,
         "tiles": [tile(compared) for compared in found.headline],
         "trend": [(row.keys["day"], [row[key] for key in TREND]) for row in reversed(found.trend)],
-        "is_trend_hidden": _is_hidden(found.trend),
         "trend_names": [found.trend[0][key].name for key in TREND] if found.trend else [],
         "places": places,
         "place_names": [found.places[0].row[key].name for key in PLACES] if found.places else [],
@@ -120,9 +119,3 @@ def _profile(found: Overview, place: Place, actor: Actor) -> str:
         return ""
     words = {"area" if digits else "organ": place.key, "from": found.start, "to": found.end}
     return f"{reverse('console:theme_profile')}?{urlencode(words)}"
-
-
-def _is_hidden(rows: list[Row]) -> bool:
-    """Whether there is something, and none of it may be drawn."""
-    told = [figure for row in rows for figure in row.figures.values()]
-    return any(figure.hidden_below for figure in told) and not any(figure.value for figure in told)
