@@ -429,11 +429,12 @@ def test_the_chart_is_drawn_and_its_table_says_the_same(live: Live, visit: Visit
     page = visit(width=1280)
     log_in(page, live, "leader")
     page.get_by_role("link", name="综合概览").first.click()
-    chart = page.locator(".chart")
+    part = page.get_by_role("region", name="近30天趋势")
+    chart = part.locator(".chart")
     expect(chart.locator("canvas")).to_be_visible()
     assert chart.locator("canvas").bounding_box()["width"] == chart.bounding_box()["width"] > 600
     expect(chart).to_have_attribute("aria-label", re.compile("^近30天趋势图。服务量最高.*数据见表。$"))
-    page.get_by_text("查看数据表").click()
+    part.get_by_text("查看数据表").click()
     expect(page.get_by_role("region", name="近30天数据表").locator("tbody tr").first).to_be_visible()
 
 

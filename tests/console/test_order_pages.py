@@ -266,7 +266,7 @@ class TestTheList:
             bad_order(f"NJ-{n}")
         with held_at(LATER):
             client.get("/console/orders/")
-            for url, most in (("/console/orders/", 12), ("/console/", 14)):
+            for url, most in (("/console/orders/", 12), ("/console/", 15)):
                 with django_assert_max_num_queries(most):
                     assert client.get(url).status_code == 200
 

@@ -11,6 +11,7 @@ from haochaping.directory import queries as directory
 from haochaping.directory.models import Region
 from haochaping.kit import clock
 from haochaping.kit.config import ROOT
+from haochaping.policy import queries as policy
 from haochaping.project import assets
 from haochaping.publication import keeping, queries
 
@@ -54,5 +55,6 @@ def stage(regions: None, settings: SettingsWrapper, tmp_path: Path) -> Iterator[
 
 def forget() -> None:
     directory.forget()
+    policy.forget()
     queries.forget()
     keeping.forget()
