@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from haochaping.publication.limits import Disclosure
 
+WEEK = timedelta(days=7)
 CORRECTED_FOR = 12  # months back
 MOST = 5_000  # lines written at a time
 ITEM = len(KINDS) - 1  # the depth of the tree
@@ -33,7 +34,7 @@ CHANNELS = Key(channel=-1)  # all channels together: as the whole, never told a 
 def publish_due(*, now: datetime) -> list[Issue]:
     """Publish what is due, oldest month first, and write down what became different since; the new issues.
 
-    A month is final once the policy's days after its end are over; before that its cities are told as of yesterday. One
+    A month is final once the policy's days after its end are over; before that its cities are told as of some day of the last week. One
     publisher at a time; killed at any moment it leaves an issue whole or not at all.
     """
     manifest = lake.read()
@@ -57,11 +58,14 @@ def publish_due(*, now: datetime) -> list[Issue]:
 
 
 def _may_overtake(month: date, as_of: date, rule: Disclosure, *, version: int, now: datetime) -> bool:
-    """A running issue is made anew every day; on the same day only where no city changed by few cases."""
+    """A running issue is made anew where no city changed by few cases, and after a week anyhow.
+
+    Who compares two looks a day apart would else know what the one rater of that day said; within a week in a city nobody does.
+    """
     old = Issue.objects.filter(month=month, is_final=False).order_by("-id").first()
-    if old is None or old.as_of < as_of:
+    if old is None or as_of - old.as_of >= WEEK:
         return True
-    if old.lake_version == version:
+    if (old.lake_version, old.as_of) == (version, as_of):
         return False
     before = {line.area: line.parts for line in Line.objects.filter(issue=old, kind="city")}
     cells = _cells(month, as_of, is_final=False, now=now)
