@@ -36,6 +36,7 @@ TREND = ("ratings", "good_rate", "bad_rate")
 TREND_DAYS = 30
 TILE = ("good_rate", "ratings", "bad_rate")
 LINES = 8  # of each list: a screen is read from afar
+LAST = 3  # of the ranks, where not all of them fit
 WIDEST = 6  # tiles beside each other where the regions have no place on a grid
 SINCE = Least("step_due", Case(When(answered_at=None, then="answer_due")))  # when the first limit was missed
 BELOW = {0: "city", 2: "city", 4: "county"}  # digits of an area: what lies below it; else its organs
@@ -171,9 +172,10 @@ def _told(rows: Sequence[Row], *, is_open: bool) -> list[Row]:
 
 
 def _ranked(found: Ranking, month: Look, told: Mapping[str, Row]) -> list[Line]:
-    """The first of those ranked whose rate may be told."""
+    """The first and the last of those ranked whose rate may be told."""
     lines = [line for line in opened(found, month, with_mix=False) if line.placed.rank]
-    return [line for line in lines if not told[line.placed.key]["good_rate"].hidden_below][:LINES]
+    lines = [line for line in lines if not told[line.placed.key]["good_rate"].hidden_below]
+    return lines if len(lines) <= LINES else lines[: LINES - LAST] + lines[-LAST:]
 
 
 def _levels(rows: Sequence[Row]) -> list[tuple[Level, Figure]]:
