@@ -158,6 +158,9 @@ def people_to_look_at(live: Live) -> dict[str, str]:
     return {"person": str(found["rectifier"].pk), "clerk": str(found["clerk"].pk), "grant": str(grant.pk)}
 
 
+DRAWN = (
+    "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"  # charts follow the window
+)
 SCENE: dict[str, str] = {}
 SIGNED_IN: dict[str, Any] = {}  # by username: what the browser keeps of a login, so that each signs in once
 
@@ -299,6 +302,7 @@ def read_all(visit: Visit, axe: Callable[[Page], list[str]], fits: Callable[[Pag
                 found.append(f"{path}: {answer.status} {page.url}")
             for width in reversed(WIDTHS):
                 page.set_viewport_size({"width": width, "height": 900})
+                page.evaluate(DRAWN)
                 if not sparing or width == WIDTHS[n % len(WIDTHS)]:
                     found += [f"{path} {width}: {line}" for line in axe(page)]
                 found += [] if fits(page) else [f"{path} {width}: over the edge"]

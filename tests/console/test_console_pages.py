@@ -54,9 +54,9 @@ class TestTheOverview:
 
     def test_a_clerk_sees_nothing_as_fresh_or_as_small_as_one_rating(self, figures, as_):
         page = text(look(as_("clerk"), "/console/overview/").content.decode())
-        assert "7天前、不少于5件的汇总" in page
+        assert "只有已结束满7天的整月、不少于5件的汇总" in page
         assert "8 ÷ 10" not in page
-        page = text(look(as_("clerk"), "/console/overview/", NOW + timedelta(days=8)).content.decode())
+        page = text(look(as_("clerk"), "/console/overview/", NOW + timedelta(days=27)).content.decode())
         assert "10 ÷ 11" not in page, "one unrated service is a group of one"
         assert "8 ÷ 10" not in page, "the other two would be told by subtraction"
         assert "少于5" in page
