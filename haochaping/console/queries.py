@@ -48,7 +48,7 @@ WAITING = {
     Role.CITY: (S.ARBITRATING, S.REVIEWING),
     Role.REVIEWER: (S.APPEALING,),
 }
-TODO = {
+DUTY_TITLES = {
     S.ARBITRATING: "待裁定责任单位",
     S.DISPATCHED: "待签收",
     S.VERIFYING: "待核实",
@@ -150,12 +150,12 @@ def desk(actor: Actor, now: datetime) -> Desk:
         asks=Count("id", filter=asks),
     )
     duties = [
-        _duty(TODO[state], counts[str(state)], **({"mine": "true"} if state is S.APPEALING else {}), state=state)
+        _duty(DUTY_TITLES[state], counts[str(state)], **({"mine": "true"} if state is S.APPEALING else {}), state=state)
         for state in states
     ]
     if _arbitrates(actor, now):
         n = orders.filter(is_mine, state=S.ARBITRATING).count()
-        duties.append(_duty(TODO[S.ARBITRATING], n, state=S.ARBITRATING))
+        duties.append(_duty(DUTY_TITLES[S.ARBITRATING], n, state=S.ARBITRATING))
     shares = shares_owed(actor) if actor.has(Role.HANDLER) else []
     if shares:
         late = any(share.part.due <= now for share in shares)

@@ -119,6 +119,13 @@ class TestOnAWall:
                 answer = client.get(f"{address}?area={area}")
             assert answer.status_code == (200 if not area else 404)
 
+    def test_a_place_that_is_none_is_not_there_and_not_kept(self, as_, client):
+        address = opened(as_, area="32")
+        for area, status in (("3201", 200), ("32zz", 404), ("3299", 404)):
+            with held_at(TOMORROW):
+                assert client.get(f"{address}?area={area}").status_code == status
+        assert set(walls._kept) <= {"32", "3201"}
+
     def test_its_address_is_told_once_and_not_kept(self, as_):
         token = opened(as_).rpartition("/")[2]
         with held_at(NOW):

@@ -11,6 +11,7 @@ from haochaping.accounts.commands import audit
 from haochaping.accounts.queries import visible
 from haochaping.console.filters import areas_of
 from haochaping.console.models import ScreenLink
+from haochaping.console.queries import area_name
 from haochaping.kit import ids
 from haochaping.kit.errors import FieldError, Refused
 
@@ -36,8 +37,6 @@ def links_for(actor: Actor) -> QuerySet[ScreenLink]:
 
 def places_for(actor: Actor) -> list[tuple[str, str]]:
     """Which places somebody may put on a wall, as (prefix, name): their own, and those just below."""
-    from haochaping.console.queries import area_name
-
     own = [scope.area for scope in actor.scopes if not scope.organ and not scope.window]
     return [*dict.fromkeys((prefix, area_name(prefix)) for prefix in own), *areas_of(actor)]
 

@@ -13,6 +13,7 @@ from haochaping.analytics.looks import Look
 from haochaping.analytics.screen import screen as screen_of
 from haochaping.console.screens.commands import link_by
 from haochaping.console.screens.drawing import context_of
+from haochaping.directory.queries import snapshot
 from haochaping.kit import clock
 from haochaping.kit.errors import Refused
 from haochaping.rectification.sight import orders_for
@@ -43,7 +44,8 @@ def _answer(request: HttpRequest, token: str, template: str) -> HttpResponse:
     now = clock.now()
     link = link_by(token, now=now)
     area = request.GET.get("area", "").replace("\x00", "").strip()[:12] or link.area_path
-    if not area.startswith(link.area_path) or len(area) not in {len(link.area_path), 2, 4}:
+    is_there = area == link.area_path or (len(area) in {2, 4} and snapshot().region(area) is not None)
+    if not (is_there and area.startswith(link.area_path)):
         raise Refused("not_found", 404, "这个大屏链接看不到这个地区。")
     kept = _kept.get(area)
     if kept is None or time.monotonic() >= kept[0]:
